@@ -1,0 +1,11 @@
+//! Frames in: fills [`Block`]s with frames from a live interface, capture files or a seeded generator.
+//!
+//! In: an interface name, paths, standard input, or a seed. Out: blocks of up to [`BLOCK_BYTES`] with one [`FrameRecord`]
+//! per frame, damage reports, and the kernel's own loss counters. Not its job: reading the frames' bytes (that is
+//! `decode`'s), threads and queues (that is `pipeline`'s).
+
+mod block;
+mod source;
+
+pub use block::{BLOCK_BYTES, Block, FrameRecord, MAX_FRAME_BYTES};
+pub use source::{CaptureError, Damage, Fill, KernelCounters, Source, SourceCounters};

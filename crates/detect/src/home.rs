@@ -1,0 +1,147 @@
+//! Which addresses are inside: decides who of two ends is the host and who may be the control server.
+//!
+//! In: the configured networks. Out: a [`Role`] per conversation. Both the dispatcher and the detector ask here, so they
+//! can never disagree.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use balefire_decode::Address;
+
+/// Who is who in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The originator is inside, the responder outside: the case this program exists for.
+    Outbound,
+    /// The originator is outside, the responder inside.
+    Inbound,
+    /// Both ends are inside.
+    Internal,
+    /// Both ends are outside: a tap on a transit link. The originator is taken as the host.
+    Transit,
+}
+
+/// A network in CIDR form, over 128-bit addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Network {
+    bits: u128,
+    mask: u128,
+}
+
+/// The text is no network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{text}\" is no network: write an address with a prefix length, as 192.0.2.0/24 or 2001:db8::/32")]
+pub struct NetworkError {
+    /// As given.
+    pub text: String,
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || NetworkError { text: text.to_owned() };
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix.parse::<u32>().map_err(|_| error())?)),
+            None => (text, None),
+        };
+        let ip: IpAddr = address.trim().parse().map_err(|_| error())?;
+        let longest = if ip.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.unwrap_or(longest);
+        if prefix > longest {
+            return Err(error());
+        }
+        let host_bits = longest - prefix;
+        let mask = if host_bits == 128 { 0 } else { u128::MAX << host_bits };
+        Ok(Self { bits: Address::from(ip).bits() & mask, mask })
+    }
+}
+
+/// The networks behind the tap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    networks: Vec<Network>,
+}
+
+impl Home {
+    /// Private, shared, link-local and unique-local ranges: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291.
+    pub const DEFAULT_NETWORKS: &'static [&'static str] = &[
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+    ];
+
+    /// From texts in CIDR form.
+    ///
+    /// # Errors
+    /// The first text that is no network.
+    pub fn parse<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworkError> {
+        let networks = networks.into_iter().map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Self { networks })
+    }
+
+    /// Whether the address is inside.
+    #[inline]
+    pub fn contains(&self, address: Address) -> bool {
+        let bits = address.bits();
+        self.networks.iter().any(|network| bits & network.mask == network.bits)
+    }
+
+    /// Who is who between an originator and a responder.
+    #[inline]
+    pub fn role(&self, originator: Address, responder: Address) -> Role {
+        match (self.contains(originator), self.contains(responder)) {
+            (true, false) => Role::Outbound,
+            (false, true) => Role::Inbound,
+            (true, true) => Role::Internal,
+            (false, false) => Role::Transit,
+        }
+    }
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::parse(Self::DEFAULT_NETWORKS.iter().copied()).unwrap_or(Self { networks: Vec::new() })
+    }
+}
+
+impl fmt::Display for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, network) in self.networks.iter().enumerate() {
+            let v4 = network.mask.leading_ones() >= 96 && Address::v6(network.bits.to_be_bytes()).is_v4();
+            let prefix = network.mask.leading_ones() - if v4 { 96 } else { 0 };
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{}/{prefix}", Address::v6(network.bits.to_be_bytes()))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_ranges_print_as_written() {
+        assert_eq!(Home::default().to_string(), Home::DEFAULT_NETWORKS.join(","));
+    }
+
+    #[test]
+    fn roles() {
+        let home = Home::default();
+        let inside = Address::v4([10, 1, 2, 3]);
+        let outside = Address::v4([192, 0, 2, 1]);
+        assert_eq!(home.role(inside, outside), Role::Outbound);
+        assert_eq!(home.role(outside, inside), Role::Inbound);
+        assert_eq!(home.role(inside, inside), Role::Internal);
+        assert_eq!(home.role(outside, outside), Role::Transit);
+        assert!(Home::parse(["10.0.0.0/33"]).is_err());
+        assert!(Home::parse(["0.0.0.0/0"]).is_ok_and(|all| all.contains(outside) && !all.contains(Address::UNSPECIFIED)));
+        assert!(Home::parse(["::/0"]).is_ok_and(|all| all.contains(outside)));
+    }
+}

@@ -1,0 +1,69 @@
+//! What the detector can be told. Plain values; files and flags are the program's business.
+
+use crate::Home;
+
+/// Everything the detector can be told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Networks behind the tap.
+    pub home: Home,
+    /// ISO 3166 code of the country that counts as home; servers elsewhere are abroad.
+    pub home_country: Option<[u8; 2]>,
+    /// Score conversations between two inside addresses as well.
+    pub score_internal: bool,
+    /// Scores at which a server gets its class.
+    pub thresholds: Thresholds,
+    /// Table sizes.
+    pub limits: Limits,
+    /// Seed of the hash tables: keys are chosen by attackers, so it is drawn anew for every run. It changes no result.
+    pub hash_seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            home: Home::default(),
+            home_country: None,
+            score_internal: false,
+            thresholds: Thresholds::default(),
+            limits: Limits::default(),
+            hash_seed: 0,
+        }
+    }
+}
+
+/// Scores (0 to 1) at which a server gets its class.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Thresholds {
+    /// At least this: suspected.
+    pub suspected: f64,
+    /// At least this: probable.
+    pub probable: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { suspected: 0.5, probable: 0.9 }
+    }
+}
+
+/// Largest table sizes per worker; reaching one evicts the coldest entry and counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Inside hosts.
+    pub hosts: usize,
+    /// Outside addresses.
+    pub addresses: usize,
+    /// Pairs of (host, server) seen once or twice.
+    pub pairs: usize,
+    /// Timelines of repeating pairs.
+    pub timelines: usize,
+    /// Distinct names.
+    pub names: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { hosts: 1 << 20, addresses: 1 << 20, pairs: 1 << 21, timelines: 1 << 18, names: 1 << 18 }
+    }
+}

@@ -1,0 +1,10 @@
+//! Runs capture, decode, track and detect on threads: the capture loop, queues, workers, the collector, loss counters,
+//! shutdown.
+//!
+//! In: a [`balefire_capture::Source`] and settings. Out: finished hours to an [`Observer`] as they close, and an
+//! [`Outcome`] for the whole run. Not its job: what a packet means (decode, track, detect) and how anything is
+//! printed or written (report, the program).
+
+mod run;
+
+pub use run::{LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot, ThreadUse, run};
