@@ -12,7 +12,7 @@ pub struct Settings {
     pub workers: usize,
     /// Blocks a worker's queue holds before a file waits and a tap drops.
     pub queue_blocks: usize,
-    /// Packets later than this after the end of an hour count in the next one, nanoseconds.
+    /// On a silent tap an hour is closed this long after its end by the wall clock, nanoseconds.
     pub lateness_ns: i64,
     /// Keep rows for [`Outcome::timelines`].
     pub keep_timelines: bool,
