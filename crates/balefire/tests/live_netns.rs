@@ -21,9 +21,16 @@ fn a_replay_at_top_speed_arrives_whole() {
     succeed(Command::new(BALEFIRE).args(synth).arg(&capture));
 
     let mut live = tap.live(folder.path(), &[]);
-    let replay = succeed(tap.at_sender("tcpreplay").args(["--topspeed", "-i", &tap.sender_interface]).arg(&capture));
+    let replay = succeed(
+        tap.at_sender("tcpreplay")
+            .args(["--topspeed", "-i", &tap.sender_interface])
+            .arg(&capture),
+    );
     let sent = sent_packets(&replay);
-    assert!(sent > 10_000, "the replay should be long enough to mean something: {sent} packets");
+    assert!(
+        sent > 10_000,
+        "the replay should be long enough to mean something: {sent} packets"
+    );
     // What the kernel has buffered is taken within its poll timeout; the rest of the second is patience.
     sleep(Duration::from_secs(1));
     let stopped = live.terminate();
@@ -34,10 +41,23 @@ fn a_replay_at_top_speed_arrives_whole() {
     assert_eq!(accounting["received"].as_u64(), Some(sent), "{accounting}");
     assert_eq!(accounting["kernel_drops"].as_u64(), Some(0), "{accounting}");
     assert_eq!(accounting["interface_drops"].as_u64(), Some(0), "{accounting}");
-    assert_eq!(accounting["queue_drops"].as_array().map(Vec::len), Some(0), "{accounting}");
-    let rejected: u64 = accounting["rejects"].as_object().unwrap().values().filter_map(serde_json::Value::as_u64).sum();
+    assert_eq!(
+        accounting["queue_drops"].as_array().map(Vec::len),
+        Some(0),
+        "{accounting}"
+    );
+    let rejected: u64 = accounting["rejects"]
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(serde_json::Value::as_u64)
+        .sum();
     assert_eq!(accounting["decoded"].as_u64().unwrap() + rejected, sent, "{accounting}");
-    assert_eq!(partial_hours(folder.path()), 1, "the hour that was open is written, as partial");
+    assert_eq!(
+        partial_hours(folder.path()),
+        1,
+        "the hour that was open is written, as partial"
+    );
 }
 
 #[test]
@@ -76,19 +96,44 @@ impl Tap {
         };
         let made = Command::new("ip").args(["netns", "add", &tap.sender]).output().unwrap();
         if !made.status.success() {
-            skip(&format!("needs root and namespaces: {}", String::from_utf8_lossy(&made.stderr).trim()));
+            skip(&format!(
+                "needs root and namespaces: {}",
+                String::from_utf8_lossy(&made.stderr).trim()
+            ));
             return None;
         }
         ip(&["netns", "add", &tap.receiver]);
         for namespace in [&tap.sender, &tap.receiver] {
             // The kernel's own neighbour and multicast packets would be counted too.
-            let quiet = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"];
-            succeed(Command::new("ip").args(["netns", "exec", namespace, "sysctl", "-qw"]).args(quiet));
+            let quiet = [
+                "net.ipv6.conf.all.disable_ipv6=1",
+                "net.ipv6.conf.default.disable_ipv6=1",
+            ];
+            succeed(
+                Command::new("ip")
+                    .args(["netns", "exec", namespace, "sysctl", "-qw"])
+                    .args(quiet),
+            );
         }
-        let pair = ["link", "add", &tap.sender_interface, "netns", &tap.sender, "type", "veth", "peer", "name"];
+        let pair = [
+            "link",
+            "add",
+            &tap.sender_interface,
+            "netns",
+            &tap.sender,
+            "type",
+            "veth",
+            "peer",
+            "name",
+        ];
         ip(&[&pair[..], &[&tap.receiver_interface, "netns", &tap.receiver]].concat());
-        for (namespace, interface) in [(&tap.sender, &tap.sender_interface), (&tap.receiver, &tap.receiver_interface)] {
-            ip(&["-n", namespace, "link", "set", interface, "arp", "off", "mtu", "9000", "up"]);
+        for (namespace, interface) in [
+            (&tap.sender, &tap.sender_interface),
+            (&tap.receiver, &tap.receiver_interface),
+        ] {
+            ip(&[
+                "-n", namespace, "link", "set", interface, "arp", "off", "mtu", "9000", "up",
+            ]);
         }
         Some(tap)
     }
@@ -102,14 +147,30 @@ impl Tap {
     /// Starts `balefire live` and waits until it listens.
     fn live(&self, output: &Path, more: &[&str]) -> Live {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.receiver, BALEFIRE, "live", "-i", &self.receiver_interface]);
-        command.args(["--format", "json", "--sensor", "test", "--output"]).arg(output).args(more);
+        command.args([
+            "netns",
+            "exec",
+            &self.receiver,
+            BALEFIRE,
+            "live",
+            "-i",
+            &self.receiver_interface,
+        ]);
+        command
+            .args(["--format", "json", "--sensor", "test", "--output"])
+            .arg(output)
+            .args(more);
         let stdout = fs::File::create(output.join("stdout.json")).unwrap();
         let child = command.stdout(stdout).stderr(Stdio::null()).spawn().unwrap();
-        let live = Live { child, stdout: output.join("stdout.json") };
+        let live = Live {
+            child,
+            stdout: output.join("stdout.json"),
+        };
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            let table = Command::new("ip").args(["netns", "exec", &self.receiver, "cat", "/proc/net/packet"]).output();
+            let table = Command::new("ip")
+                .args(["netns", "exec", &self.receiver, "cat", "/proc/net/packet"])
+                .output();
             // One line of heading, then one per packet socket.
             if table.unwrap().stdout.iter().filter(|byte| **byte == b'\n').count() > 1 {
                 break;
@@ -164,9 +225,15 @@ impl Drop for Live {
 
 fn partial_hours(folder: &Path) -> usize {
     let hours = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let hours = hours.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("balefire-test-"));
+    let hours = hours.filter(|path| {
+        path.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("balefire-test-")
+    });
     let hours = hours.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-    let summaries = hours.map(|path| serde_json::from_str::<serde_json::Value>(&fs::read_to_string(path).unwrap()).unwrap());
+    let summaries =
+        hours.map(|path| serde_json::from_str::<serde_json::Value>(&fs::read_to_string(path).unwrap()).unwrap());
     summaries.filter(|summary| summary["period"]["partial"] == true).count()
 }
 
@@ -182,7 +249,11 @@ fn ip(arguments: &[&str]) {
 
 fn succeed(command: &mut Command) -> Output {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }
 

@@ -419,3 +419,6 @@ impl From<WorkerGone> for Ended {
         Self::Worker
     }
 }
+
+#[cfg(test)]
+mod tests;
