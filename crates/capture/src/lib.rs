@@ -6,6 +6,8 @@
 
 mod block;
 mod source;
+mod writer;
 
 pub use block::{BLOCK_BYTES, Block, FrameRecord, MAX_FRAME_BYTES};
 pub use source::{CaptureError, Damage, Fill, KernelCounters, Source, SourceCounters};
+pub use writer::PcapWriter;
