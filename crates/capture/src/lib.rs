@@ -6,6 +6,7 @@
 
 mod block;
 mod source;
+pub mod synthetic;
 mod writer;
 
 pub use block::{BLOCK_BYTES, Block, FrameRecord, MAX_FRAME_BYTES};
