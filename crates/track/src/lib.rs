@@ -5,5 +5,9 @@
 //! Time is the packets' own; nothing here reads a clock, a file or a thread.
 
 mod event;
+pub mod log;
 
 pub use event::{Arrival, Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
+
+/// Silence of the originator after which its next payload is a new check-in inside the connection.
+pub const BURST_GAP_NS: i64 = 1_000_000_000;
