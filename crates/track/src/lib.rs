@@ -21,6 +21,7 @@ mod settings;
 mod slab;
 mod tcp;
 mod tracker;
+pub mod log;
 
 pub use application::BUFFER_BYTES;
 pub use class::Class;
@@ -38,3 +39,6 @@ pub const BURST_GAP_NS: i64 = 1_000_000_000;
 
 #[cfg(test)]
 mod testing;
+
+/// Silence of the originator after which its next payload is a new check-in inside the connection.
+pub const BURST_GAP_NS: i64 = 1_000_000_000;
