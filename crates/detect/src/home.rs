@@ -54,7 +54,10 @@ impl FromStr for Network {
         }
         let host_bits = longest - prefix;
         let mask = if host_bits == 128 { 0 } else { u128::MAX << host_bits };
-        Ok(Self { bits: Address::from(ip).bits() & mask, mask })
+        Ok(Self {
+            bits: Address::from(ip).bits() & mask,
+            mask,
+        })
     }
 }
 
@@ -141,7 +144,9 @@ mod tests {
         assert_eq!(home.role(inside, inside), Role::Internal);
         assert_eq!(home.role(outside, outside), Role::Transit);
         assert!(Home::parse(["10.0.0.0/33"]).is_err());
-        assert!(Home::parse(["0.0.0.0/0"]).is_ok_and(|all| all.contains(outside) && !all.contains(Address::UNSPECIFIED)));
+        assert!(
+            Home::parse(["0.0.0.0/0"]).is_ok_and(|all| all.contains(outside) && !all.contains(Address::UNSPECIFIED))
+        );
         assert!(Home::parse(["::/0"]).is_ok_and(|all| all.contains(outside)));
     }
 }

@@ -43,7 +43,10 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { suspected: 0.5, probable: 0.9 }
+        Self {
+            suspected: 0.5,
+            probable: 0.9,
+        }
     }
 }
 
@@ -64,6 +67,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { hosts: 1 << 20, addresses: 1 << 20, pairs: 1 << 21, timelines: 1 << 18, names: 1 << 18 }
+        Self {
+            hosts: 1 << 20,
+            addresses: 1 << 20,
+            pairs: 1 << 21,
+            timelines: 1 << 18,
+            names: 1 << 18,
+        }
     }
 }

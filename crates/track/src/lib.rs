@@ -6,6 +6,4 @@
 
 mod event;
 
-pub use event::{
-    Arrival, Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume,
-};
+pub use event::{Arrival, Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
