@@ -1,0 +1,72 @@
+//! `balefire read`: capture files through the whole detector.
+//!
+//! In: what was typed. Out: the answer, and the exit code. Not its job: reading files (`capture`), running (`run`).
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+
+use balefire_capture::{CaptureError, FileOptions, FileSource};
+
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::flags::ReadFlags;
+use crate::output;
+use crate::plan::Plan;
+use crate::run::{self, Title};
+use crate::settings::Settings;
+use crate::signals;
+
+pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
+    let settings = Settings::load(&flags.settings)?;
+    let plan = Plan::new(&settings, &flags.output, &[])?;
+    let source = open(&flags.captures, &settings.capture.filter)?;
+    let (stop, by_signal) = signals::watch(|| (), None)?;
+    let console = Console::for_files(plan.hours.as_ref(), plan.quiet);
+    let (exit, _) = run::run(Box::new(source), &plan, console, &title(&flags.captures), &stop)?;
+    if by_signal.load(Relaxed) {
+        output::complain("stopped by a signal before the end of the input; the answer is of what was read until then");
+        return Ok(Exit::Failed);
+    }
+    Ok(exit)
+}
+
+/// Opens capture files, with a filter if it says anything.
+pub(crate) fn open(captures: &[PathBuf], filter: &str) -> Result<FileSource, Failure> {
+    let filter = Some(filter.trim()).filter(|filter| !filter.is_empty());
+    let options = FileOptions { filter: filter.map(str::to_owned) };
+    FileSource::open(captures, &options).map_err(|error| match error {
+        CaptureError::Filter { .. } => Failure::usage(error.to_string()),
+        error => Failure::failed(error.to_string()),
+    })
+}
+
+fn title(captures: &[PathBuf]) -> Title {
+    let names: Vec<String> = captures.iter().map(|path| path.display().to_string()).collect();
+    let input = match &names[..] {
+        [one] if one == "-" => "standard input".to_owned(),
+        [one] => one.clone(),
+        _ => format!("{} and {} more", names[0], names.len() - 1),
+    };
+    let again = names.iter().all(|name| name != "-").then(|| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" "));
+    Title { input, again }
+}
+
+/// The name as a shell takes it.
+fn quoted(name: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./+:,@%".contains(letter);
+    if !name.is_empty() && name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles() {
+        assert_eq!(title(&["-".into()]).input, "standard input");
+        assert!(title(&["-".into()]).again.is_none());
+        let two = title(&["a.pcap".into(), "it's.pcap".into()]);
+        assert_eq!(two.input, "a.pcap and 1 more");
+        assert_eq!(two.again.as_deref(), Some("a.pcap 'it'\\''s.pcap'"));
+    }
+}
