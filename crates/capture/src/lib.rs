@@ -5,7 +5,12 @@
 //! `decode`'s), threads and queues (that is `pipeline`'s).
 
 mod block;
+mod file;
+mod link;
 mod source;
+mod writer;
 
 pub use block::{BLOCK_BYTES, Block, FrameRecord, MAX_FRAME_BYTES};
+pub use file::{FileOptions, FileSource};
 pub use source::{CaptureError, Damage, Fill, KernelCounters, Source, SourceCounters};
+pub use writer::PcapWriter;
