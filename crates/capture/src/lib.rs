@@ -8,6 +8,7 @@ mod block;
 mod file;
 mod link;
 mod source;
+pub mod synthetic;
 mod writer;
 
 pub use block::{BLOCK_BYTES, Block, FrameRecord, MAX_FRAME_BYTES};
