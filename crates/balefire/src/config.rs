@@ -23,7 +23,10 @@ fn check(flags: &SettingFlags) -> Result<(), Failure> {
     // An empty input compiles the filter and reads nothing.
     read::check_filter(&settings.capture.filter)?;
     let source = countries.source();
-    let of = flags.config.as_ref().map_or_else(|| "defaults and flags".to_owned(), |path| path.display().to_string());
+    let of = flags
+        .config
+        .as_ref()
+        .map_or_else(|| "defaults and flags".to_owned(), |path| path.display().to_string());
     output::print(&format!(
         "{of}: good. Sensor {}, home {home}, {} workers, countries from {} of {}.\n",
         settings.sensor.name.as_str(),

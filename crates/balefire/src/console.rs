@@ -22,7 +22,12 @@ enum Screen {
     /// How far the files are read.
     Progress(Box<ProgressBar>),
     /// Rows of figures.
-    Rows { every: Duration, next: Duration, rows: u32, style: Style },
+    Rows {
+        every: Duration,
+        next: Duration,
+        rows: u32,
+        style: Style,
+    },
 }
 
 /// The observer of a run.
@@ -39,18 +44,34 @@ pub(crate) struct Console<'a> {
 impl<'a> Console<'a> {
     /// For capture files: a progress bar where standard error is a terminal.
     pub(crate) fn for_files(hours: Option<&'a HourFiles>, quiet: bool) -> Self {
-        let screen = if quiet || !output::stderr_is_terminal() { Screen::None } else { Screen::Progress(Box::new(bar())) };
+        let screen = if quiet || !output::stderr_is_terminal() {
+            Screen::None
+        } else {
+            Screen::Progress(Box::new(bar()))
+        };
         Self::new(screen, hours, false)
     }
 
     /// For a tap: a row every so often.
     pub(crate) fn for_tap(hours: Option<&'a HourFiles>, quiet: bool, every: Duration) -> Self {
-        let rows = Screen::Rows { every, next: Duration::ZERO, rows: 0, style: output::stderr_style() };
+        let rows = Screen::Rows {
+            every,
+            next: Duration::ZERO,
+            rows: 0,
+            style: output::stderr_style(),
+        };
         Self::new(if quiet { Screen::None } else { rows }, hours, true)
     }
 
     fn new(screen: Screen, hours: Option<&'a HourFiles>, goes_on: bool) -> Self {
-        Self { screen, hours, goes_on, written: [0; 4], not_written: 0, started: Instant::now() }
+        Self {
+            screen,
+            hours,
+            goes_on,
+            written: [0; 4],
+            not_written: 0,
+            started: Instant::now(),
+        }
     }
 
     /// Takes the progress bar away; returns the run's length in seconds.
@@ -69,15 +90,25 @@ impl<'a> Console<'a> {
     /// What to say of the hour files at the end.
     pub(crate) fn notes(&self) -> Vec<String> {
         let [new, replaced, unchanged, beside] = self.written;
-        let kinds = [(new, "new"), (replaced, "replaced"), (unchanged, "unchanged"), (beside, "beside an other part")];
+        let kinds = [
+            (new, "new"),
+            (replaced, "replaced"),
+            (unchanged, "unchanged"),
+            (beside, "beside an other part"),
+        ];
         let kinds = kinds.iter().filter(|(hours, _)| *hours > 0);
-        let words: Vec<String> = kinds.map(|(hours, kind)| format!("{} {kind}", thousands(*hours))).collect();
+        let words: Vec<String> = kinds
+            .map(|(hours, kind)| format!("{} {kind}", thousands(*hours)))
+            .collect();
         let mut notes = Vec::new();
         if !words.is_empty() {
             notes.push(format!("Hours written: {}.", words.join(", ")));
         }
         if self.not_written > 0 {
-            notes.push(format!("Hours that could not be written: {}.", thousands(self.not_written)));
+            notes.push(format!(
+                "Hours that could not be written: {}.",
+                thousands(self.not_written)
+            ));
         }
         notes
     }
@@ -105,7 +136,10 @@ impl<'a> Console<'a> {
             }
             Err(error) if self.goes_on => {
                 self.not_written += 1;
-                self.say(&format!("balefire: {error}; the tap goes on, the hour of {} is lost", rfc3339(hour.period.start_ns)));
+                self.say(&format!(
+                    "balefire: {error}; the tap goes on, the hour of {} is lost",
+                    rfc3339(hour.period.start_ns)
+                ));
                 Ok(())
             }
             Err(error) => Err(PipelineError::Observer(error.to_string())),
@@ -134,7 +168,12 @@ impl Observer for Console<'_> {
         match &mut self.screen {
             Screen::None => {}
             Screen::Progress(bar) => progress(bar, snapshot),
-            Screen::Rows { every, next, rows, style } => {
+            Screen::Rows {
+                every,
+                next,
+                rows,
+                style,
+            } => {
                 let elapsed = Duration::from_secs_f64(snapshot.elapsed_s.clamp(0.0, 1e12));
                 // Half a tick of grace, so that a tick a moment early does not skip a row.
                 if elapsed + Duration::from_millis(500) < *next {
@@ -160,7 +199,14 @@ fn row(snapshot: &Snapshot) -> LiveRow {
         kernel_drops: kernel.dropped_kernel,
         interface_drops: kernel.dropped_interface,
         queue_drops: snapshot.queues.iter().map(|queue| queue.dropped).sum(),
-        queues: snapshot.queues.iter().map(|queue| LiveQueue { blocks: queue.blocks, capacity: queue.capacity }).collect(),
+        queues: snapshot
+            .queues
+            .iter()
+            .map(|queue| LiveQueue {
+                blocks: queue.blocks,
+                capacity: queue.capacity,
+            })
+            .collect(),
         busiest: snapshot.threads.iter().map(|thread| thread.busy).fold(0.0, f64::max),
         latency_p99_ns: snapshot.latency.p99,
         hosts: snapshot.hosts,

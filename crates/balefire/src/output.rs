@@ -34,18 +34,25 @@ pub(crate) fn remark(line: &str) {
 /// Writes a file the operator named, whole.
 pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     fs::write(path, text).map_err(|error| {
-        Failure::failed(format!("{}: {error}; give a file in a folder that exists and has room", path.display()))
+        Failure::failed(format!(
+            "{}: {error}; give a file in a folder that exists and has room",
+            path.display()
+        ))
     })
 }
 
 /// How standard output may look.
 pub(crate) fn stdout_style() -> Style {
-    Style { colour: io::stdout().is_terminal() && colour_is_wanted() }
+    Style {
+        colour: io::stdout().is_terminal() && colour_is_wanted(),
+    }
 }
 
 /// How standard error may look.
 pub(crate) fn stderr_style() -> Style {
-    Style { colour: stderr_is_terminal() && colour_is_wanted() }
+    Style {
+        colour: stderr_is_terminal() && colour_is_wanted(),
+    }
 }
 
 pub(crate) fn stderr_is_terminal() -> bool {

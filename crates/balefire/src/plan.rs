@@ -38,10 +38,16 @@ pub(crate) enum Answer {
 
 impl Plan {
     /// `interface_networks` are the networks of the interface, for a tap.
-    pub(crate) fn new(settings: &Settings, output: &OutputFlags, interface_networks: &[String]) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        settings: &Settings,
+        output: &OutputFlags,
+        interface_networks: &[String],
+    ) -> Result<Self, Failure> {
         let answer = match &output.why {
             Some(_) if output.format != Format::Table => {
-                return Err(Failure::usage("--why prints a page for people; --format json has every explanation already"));
+                return Err(Failure::usage(
+                    "--why prints a page for people; --format json has every explanation already",
+                ));
             }
             Some(server) => Answer::Why(server.clone()),
             None => Answer::Summary(output.format),
@@ -93,9 +99,13 @@ fn detect_settings(settings: &Settings, interface_networks: &[String]) -> Result
 
 /// The country database, whole, in memory: a file cut short under a mapping would be a SIGBUS.
 pub(crate) fn countries(settings: &Settings) -> Result<Countries, Failure> {
-    let Some(path) = &settings.detect.country_db else { return Ok(Countries::embedded()) };
+    let Some(path) = &settings.detect.country_db else {
+        return Ok(Countries::embedded());
+    };
     let bytes = fs::read(path)
         .map_err(|error| Failure::usage(format!("{}: {error}; --country-db names a .mmdb file", path.display())))?;
-    let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+    let name = path
+        .file_name()
+        .map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
     Countries::from_mmdb(&name, bytes).map_err(|error| Failure::usage(error.to_string()))
 }

@@ -33,7 +33,9 @@ pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
 /// Opens capture files, with a filter if it says anything.
 pub(crate) fn open(captures: &[PathBuf], filter: &str) -> Result<FileSource, Failure> {
     let filter = Some(filter.trim()).filter(|filter| !filter.is_empty());
-    let options = FileOptions { filter: filter.map(str::to_owned) };
+    let options = FileOptions {
+        filter: filter.map(str::to_owned),
+    };
     FileSource::open(captures, &options).map_err(|error| match error {
         CaptureError::Filter { .. } => Failure::usage(error.to_string()),
         error => Failure::failed(error.to_string()),
@@ -47,14 +49,21 @@ fn title(captures: &[PathBuf]) -> Title {
         [one] => one.clone(),
         _ => format!("{} and {} more", names[0], names.len() - 1),
     };
-    let again = names.iter().all(|name| name != "-").then(|| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" "));
+    let again = names
+        .iter()
+        .all(|name| name != "-")
+        .then(|| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" "));
     Title { input, again }
 }
 
 /// The name as a shell takes it.
 fn quoted(name: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./+:,@%".contains(letter);
-    if !name.is_empty() && name.chars().all(plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', "'\\''")) }
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]

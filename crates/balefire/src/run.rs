@@ -31,8 +31,7 @@ pub(crate) fn run(
     title: &Title,
     stop: &AtomicBool,
 ) -> Result<(Exit, Outcome), Failure> {
-    let outcome =
-        balefire_pipeline::run(source, &plan.pipeline, &plan.detect, &plan.shared, &mut console, stop);
+    let outcome = balefire_pipeline::run(source, &plan.pipeline, &plan.detect, &plan.shared, &mut console, stop);
     let elapsed_s = console.finish();
     let outcome = outcome.map_err(|error| Failure::failed(error.to_string()))?;
 

@@ -63,8 +63,15 @@ pub(crate) struct DetectSection {
 
 impl Default for DetectSection {
     fn default() -> Self {
-        let Thresholds { suspected, probable, .. } = Thresholds::default();
-        Self { score_internal: false, suspected: Score(suspected), probable: Score(probable), country_db: None }
+        let Thresholds {
+            suspected, probable, ..
+        } = Thresholds::default();
+        Self {
+            score_internal: false,
+            suspected: Score(suspected),
+            probable: Score(probable),
+            country_db: None,
+        }
     }
 }
 
@@ -105,7 +112,12 @@ pub(crate) struct CaptureSection {
 
 impl Default for CaptureSection {
     fn default() -> Self {
-        Self { filter: String::new(), snaplen_bytes: Count(65_535), buffer_mb: Count(64), promiscuous: true }
+        Self {
+            filter: String::new(),
+            snaplen_bytes: Count(65_535),
+            buffer_mb: Count(64),
+            promiscuous: true,
+        }
     }
 }
 
@@ -123,7 +135,14 @@ pub(crate) struct LimitsSection {
 
 impl Default for LimitsSection {
     fn default() -> Self {
-        let Limits { hosts, addresses, pairs, timelines, names, .. } = Limits::default();
+        let Limits {
+            hosts,
+            addresses,
+            pairs,
+            timelines,
+            names,
+            ..
+        } = Limits::default();
         let count = |entries: usize| Count(entries as u64);
         Self {
             connections: count(balefire_pipeline::Settings::default().connections),
@@ -162,14 +181,19 @@ impl Settings {
 
     /// The file that [`Settings::read`] reads back to the same.
     pub(crate) fn dump(&self) -> Result<String, Failure> {
-        toml::to_string_pretty(self).map_err(|error| Failure::failed(format!("the settings cannot be written: {error}")))
+        toml::to_string_pretty(self)
+            .map_err(|error| Failure::failed(format!("the settings cannot be written: {error}")))
     }
 
     /// Networks behind the tap; `more` are added only where the operator named none.
     pub(crate) fn home(&self, more: &[String]) -> Result<Home, Failure> {
         let texts: Vec<&str> = match &self.home.networks {
             Some(networks) => networks.iter().map(Network::as_str).collect(),
-            None => Home::DEFAULT_NETWORKS.iter().copied().chain(more.iter().map(String::as_str)).collect(),
+            None => Home::DEFAULT_NETWORKS
+                .iter()
+                .copied()
+                .chain(more.iter().map(String::as_str))
+                .collect(),
         };
         Home::parse(texts).map_err(|error| Failure::usage(error.to_string()))
     }
@@ -178,7 +202,8 @@ impl Settings {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::usage(format!("{}: {error}; --config names a settings file", path.display())))?;
         // The error names line and column and shows the line.
-        toml::from_str(&text).map_err(|error| Failure::usage(format!("{}: {}", path.display(), error.to_string().trim_end())))
+        toml::from_str(&text)
+            .map_err(|error| Failure::usage(format!("{}: {}", path.display(), error.to_string().trim_end())))
     }
 
     fn apply(&mut self, flags: &SettingFlags) -> Result<(), Failure> {
@@ -217,7 +242,9 @@ impl Settings {
 
     /// What no single value shows.
     fn check(&self) -> Result<(), Failure> {
-        let DetectSection { suspected, probable, .. } = &self.detect;
+        let DetectSection {
+            suspected, probable, ..
+        } = &self.detect;
         if suspected.0 > probable.0 {
             return Err(Failure::usage(format!(
                 "detect.suspected is {} and detect.probable {}: a probable server is a suspected one, so it needs the higher score",
@@ -266,18 +293,34 @@ mod tests {
     #[test]
     fn flags_go_before_the_file() {
         let mut settings: Settings = toml::from_str("[run]\nworkers = 2\nqueue_blocks = 7\n").unwrap();
-        let flags = SettingFlags { workers: Some(5), home: vec!["192.0.2.0/24".into()], ..SettingFlags::default() };
+        let flags = SettingFlags {
+            workers: Some(5),
+            home: vec!["192.0.2.0/24".into()],
+            ..SettingFlags::default()
+        };
         settings.apply(&flags).unwrap();
         assert_eq!((settings.run.workers.0, settings.run.queue_blocks.0), (5, 7));
-        assert_eq!(settings.home(&["10.9.0.0/16".to_owned()]).unwrap().to_string(), "192.0.2.0/24");
-        let thresholds = SettingFlags { suspected: Some(0.95), ..SettingFlags::default() };
+        assert_eq!(
+            settings.home(&["10.9.0.0/16".to_owned()]).unwrap().to_string(),
+            "192.0.2.0/24"
+        );
+        let thresholds = SettingFlags {
+            suspected: Some(0.95),
+            ..SettingFlags::default()
+        };
         settings.apply(&thresholds).unwrap();
         assert!(settings.check().is_err());
     }
 
     #[test]
     fn the_interface_counts_as_home_only_where_nothing_was_named() {
-        let home = Settings::default().home(&["192.0.2.0/24".to_owned()]).unwrap().to_string();
-        assert!(home.starts_with("10.0.0.0/8") && home.ends_with("192.0.2.0/24"), "{home}");
+        let home = Settings::default()
+            .home(&["192.0.2.0/24".to_owned()])
+            .unwrap()
+            .to_string();
+        assert!(
+            home.starts_with("10.0.0.0/8") && home.ends_with("192.0.2.0/24"),
+            "{home}"
+        );
     }
 }

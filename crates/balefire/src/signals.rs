@@ -51,7 +51,9 @@ pub(crate) fn watch(
 
 /// Waits for a signal, or until the deadline; says whether there was one.
 fn wait(signals: &mut Signals, deadline: Option<Instant>) -> bool {
-    let Some(deadline) = deadline else { return signals.forever().next().is_some() };
+    let Some(deadline) = deadline else {
+        return signals.forever().next().is_some();
+    };
     while Instant::now() < deadline {
         if signals.pending().next().is_some() {
             return true;

@@ -28,7 +28,9 @@ pub(crate) fn run(flags: &StatsFlags) -> Result<Exit, Failure> {
     let mut block = Block::new();
     loop {
         block.clear();
-        let fill = source.fill(&mut block).map_err(|error| Failure::failed(error.to_string()))?;
+        let fill = source
+            .fill(&mut block)
+            .map_err(|error| Failure::failed(error.to_string()))?;
         for record in &block.frames {
             counts.add(block.frame(record));
         }
@@ -41,7 +43,11 @@ pub(crate) fn run(flags: &StatsFlags) -> Result<Exit, Failure> {
     for damage in source.damage() {
         output::complain(&clean(&damage.to_string()));
     }
-    Ok(if source.damage().is_empty() { Exit::Done } else { Exit::Damaged })
+    Ok(if source.damage().is_empty() {
+        Exit::Done
+    } else {
+        Exit::Damaged
+    })
 }
 
 /// The object that is printed.
@@ -89,11 +95,16 @@ impl Counts {
     }
 
     fn add_outer(&mut self, outer: &Outermost) {
-        let (low, high) = if outer.src <= outer.dst { (outer.src, outer.dst) } else { (outer.dst, outer.src) };
+        let (low, high) = if outer.src <= outer.dst {
+            (outer.src, outer.dst)
+        } else {
+            (outer.dst, outer.src)
+        };
         if outer.version == 4 {
             self.ipv4 += 1;
             // The low 32 bits of a mapped address are the IPv4 address.
-            self.pairs_ipv4.add((low.bits() as u32, high.bits() as u32), MOST_PAIRS_IPV4);
+            self.pairs_ipv4
+                .add((low.bits() as u32, high.bits() as u32), MOST_PAIRS_IPV4);
         } else {
             self.ipv6 += 1;
             self.pairs_ipv6.add((low.bits(), high.bits()), MOST_PAIRS_IPV6);
@@ -132,7 +143,11 @@ struct Pairs<T> {
 
 impl<T> Default for Pairs<T> {
     fn default() -> Self {
-        Self { seen: HashSet::default(), last: None, full: false }
+        Self {
+            seen: HashSet::default(),
+            last: None,
+            full: false,
+        }
     }
 }
 
@@ -156,7 +171,12 @@ mod tests {
     use balefire_decode::{Address, LinkType};
 
     fn outer(version: u8, src: Address, dst: Address) -> Outermost {
-        Outermost { version, transport: Some(Transport::UDP), src, dst }
+        Outermost {
+            version,
+            transport: Some(Transport::UDP),
+            src,
+            dst,
+        }
     }
 
     #[test]
@@ -186,8 +206,16 @@ mod tests {
     #[test]
     fn every_frame_is_decoded_or_has_a_reason() {
         let mut counts = Counts::default();
-        counts.add(Frame { link: LinkType(1), bytes: &[0; 60], wire_bytes: 60 });
-        counts.add(Frame { link: LinkType(65_000), bytes: &[], wire_bytes: 1500 });
+        counts.add(Frame {
+            link: LinkType(1),
+            bytes: &[0; 60],
+            wire_bytes: 60,
+        });
+        counts.add(Frame {
+            link: LinkType(65_000),
+            bytes: &[],
+            wire_bytes: 1500,
+        });
         assert_eq!(counts.packets, counts.decoded + counts.rejects.values().sum::<u64>());
         assert_eq!(counts.bytes, 1560);
     }

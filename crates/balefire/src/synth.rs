@@ -7,9 +7,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use balefire_capture::synthetic::{Scenario, SyntheticSource};
-use balefire_capture::{Block, Fill, PcapWriter, Source};
-use balefire_decode::LinkType;
+use balefire_capture::synthetic::{Scenario, write_capture};
 use balefire_report::thousands;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
@@ -33,7 +31,11 @@ impl Args for SynthFlags {
             .value_parser(clap::value_parser!(PathBuf))
             .help("Capture file to write (pcap, nanoseconds); `-` is standard output");
         let flags = Scenario::FLAGS.iter().map(|&(name, help)| {
-            Arg::new(name).long(name).value_name("VALUE").action(ArgAction::Append).help(help)
+            Arg::new(name)
+                .long(name)
+                .value_name("VALUE")
+                .action(ArgAction::Append)
+                .help(help)
         });
         command.arg(out).args(flags)
     }
@@ -53,7 +55,8 @@ impl FromArgMatches for SynthFlags {
             }
         }
         let out = matches.get_one::<PathBuf>("out").cloned();
-        let out = out.ok_or_else(|| clap::Error::raw(clap::error::ErrorKind::MissingRequiredArgument, "--out FILE\n"))?;
+        let out =
+            out.ok_or_else(|| clap::Error::raw(clap::error::ErrorKind::MissingRequiredArgument, "--out FILE\n"))?;
         Ok(Self { out, given })
     }
 
@@ -66,7 +69,9 @@ impl FromArgMatches for SynthFlags {
 pub(crate) fn run(flags: &SynthFlags) -> Result<Exit, Failure> {
     let mut scenario = Scenario::default();
     for (name, value) in &flags.given {
-        scenario.set(name, value).map_err(|error| Failure::usage(format!("--{error}")))?;
+        scenario
+            .set(name, value)
+            .map_err(|error| Failure::usage(format!("--{error}")))?;
     }
     let failed = |error: std::io::Error| Failure::failed(format!("{}: {error}", flags.out.display()));
     let file: Box<dyn Write> = if flags.out.as_os_str() == "-" {
@@ -74,34 +79,10 @@ pub(crate) fn run(flags: &SynthFlags) -> Result<Exit, Failure> {
     } else {
         Box::new(File::create(&flags.out).map_err(failed)?)
     };
-    let packets = match write(&scenario, file) {
+    let packets = match write_capture(&scenario, BufWriter::with_capacity(1 << 20, file)) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
         written => written.map_err(failed)?,
     };
     output::remark(&format!("{}: {} packets", flags.out.display(), thousands(packets)));
     Ok(Exit::Done)
-}
-
-/// Ethernet, as every generated frame is.
-const ETHERNET: LinkType = LinkType(1);
-
-fn write(scenario: &Scenario, file: Box<dyn Write>) -> std::io::Result<u64> {
-    let mut source = SyntheticSource::new(scenario).map_err(std::io::Error::other)?;
-    let mut writer = PcapWriter::new(BufWriter::with_capacity(1 << 20, file), ETHERNET)?;
-    let mut block = Block::new();
-    let mut packets = 0;
-    loop {
-        block.clear();
-        let fill = source.fill(&mut block).map_err(std::io::Error::other)?;
-        for record in &block.frames {
-            let frame = block.frame(record);
-            writer.write(record.time_ns, frame.wire_bytes, frame.bytes)?;
-            packets += 1;
-        }
-        if fill == Fill::End {
-            break;
-        }
-    }
-    writer.finish()?.flush()?;
-    Ok(packets)
 }

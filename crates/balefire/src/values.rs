@@ -41,7 +41,11 @@ impl TryFrom<f64> for Score {
     type Error = String;
 
     fn try_from(score: f64) -> Result<Self, Self::Error> {
-        if (0.0..=1.0).contains(&score) { Ok(Self(score)) } else { Err(format!("{score} is no score: 0 to 1")) }
+        if (0.0..=1.0).contains(&score) {
+            Ok(Self(score))
+        } else {
+            Err(format!("{score} is no score: 0 to 1"))
+        }
     }
 }
 
@@ -58,7 +62,9 @@ impl TryFrom<String> for CountryCode {
             &[first, second] if first.is_ascii_alphabetic() && second.is_ascii_alphabetic() => {
                 Ok(Self([first.to_ascii_uppercase(), second.to_ascii_uppercase()]))
             }
-            _ => Err(format!("{text:?} is no country: write its two letters of ISO 3166-1, as NL")),
+            _ => Err(format!(
+                "{text:?} is no country: write its two letters of ISO 3166-1, as NL"
+            )),
         }
     }
 }
@@ -85,7 +91,9 @@ impl TryFrom<String> for Network {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let text = text.trim().to_owned();
-        Home::parse([text.as_str()]).map(|_| Self(text)).map_err(|error| error.to_string())
+        Home::parse([text.as_str()])
+            .map(|_| Self(text))
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -107,7 +115,9 @@ impl TryFrom<String> for SensorName {
         if is_sensor_name(&name) {
             Ok(Self(name))
         } else {
-            Err(format!("{name:?} cannot name files: use letters, digits, dot, dash and underscore, at most 64"))
+            Err(format!(
+                "{name:?} cannot name files: use letters, digits, dot, dash and underscore, at most 64"
+            ))
         }
     }
 }
@@ -115,7 +125,10 @@ impl TryFrom<String> for SensorName {
 impl Default for SensorName {
     fn default() -> Self {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        name.trim().to_owned().try_into().unwrap_or_else(|_| Self("sensor".to_owned()))
+        name.trim()
+            .to_owned()
+            .try_into()
+            .unwrap_or_else(|_| Self("sensor".to_owned()))
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use balefire_detect::{
     Accounting, Class, ControlServer, CountryRow, CountrySource, Evidence, Period, PeriodKind, Reject, ScorePart,
-    Summary, Totals,
+    Summary, Timeline, Totals,
 };
 use serde::Serialize;
 
@@ -219,6 +219,7 @@ struct ServerFields<'a> {
     hosting_country: String,
     class: &'static str,
     score: Option<f64>,
+    behind_relay: bool,
     hosts: Vec<String>,
     first: String,
     last: String,
@@ -237,6 +238,7 @@ impl<'a> ServerFields<'a> {
             hosting_country: clean(server.country.code()),
             class: server.class.name(),
             score: decimals(server.score, 4),
+            behind_relay: server.behind_relay,
             hosts: server.hosts.iter().map(ToString::to_string).collect(),
             first: rfc3339(server.first_ns),
             last: rfc3339(server.last_ns),
@@ -259,6 +261,11 @@ struct EvidenceFields<'a> {
     timing: Option<f64>,
     score: Option<f64>,
     parts: Vec<PartFields<'a>>,
+    innocent: Vec<String>,
+    missing: Vec<String>,
+    intervals: Vec<IntervalFields>,
+    hours: &'a [u16],
+    recent: Vec<String>,
 }
 
 impl<'a> EvidenceFields<'a> {
@@ -275,7 +282,30 @@ impl<'a> EvidenceFields<'a> {
             timing: decimals(evidence.timing, 4),
             score: decimals(evidence.score, 4),
             parts: evidence.parts.iter().map(PartFields::new).collect(),
+            innocent: evidence.innocent.iter().map(|text| clean(text)).collect(),
+            missing: evidence.missing.iter().map(|text| clean(text)).collect(),
+            intervals: IntervalFields::of(evidence),
+            hours: &evidence.hours,
+            recent: evidence.recent_ns.iter().map(|&time_ns| rfc3339(time_ns)).collect(),
         }
+    }
+}
+
+/// A bin of the interval histogram that is not empty; bins are an eighth of an octave wide.
+#[derive(Serialize)]
+struct IntervalFields {
+    from_s: Option<f64>,
+    count: u16,
+}
+
+impl IntervalFields {
+    fn of(evidence: &Evidence) -> Vec<Self> {
+        let bins = evidence.histogram.iter().enumerate().filter(|(_, count)| **count > 0);
+        bins.map(|(bin, &count)| Self {
+            from_s: decimals(Timeline::bin_start_s(bin), 3),
+            count,
+        })
+        .collect()
     }
 }
 

@@ -180,8 +180,17 @@ fn server_row(server: &ControlServer, style: Style) -> Vec<Cell> {
         number(best.map(|evidence| seconds(evidence.interval_s))),
         number(best.map(|evidence| percent(evidence.jitter))),
         Cell::new(thousands(server.check_ins)),
-        Cell::new(best.map(few_words).unwrap_or_default()),
+        Cell::new(why_words(server)),
     ]
+}
+
+fn why_words(server: &ControlServer) -> String {
+    let words = server.evidence.first().map(few_words).unwrap_or_default();
+    if server.behind_relay {
+        shortened(&format!("behind this relay: {words}"), WHY_COLUMNS)
+    } else {
+        words
+    }
 }
 
 /// What speaks most for it, in few words: the first clause of each of the largest parts. Parts come largest first.
@@ -310,7 +319,7 @@ fn losses(accounting: &Accounting, style: Style) -> String {
     }
     if accounting.late > 0 {
         lines.push(format!(
-            "{} packets came after their hour was closed and count in the next.",
+            "{} packets came after their hour was closed and count in the one open then.",
             thousands(accounting.late)
         ));
     }

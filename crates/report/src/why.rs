@@ -4,7 +4,9 @@
 //! In: a [`Summary`], the timelines of the run, and what the operator asks about (an address, an address with its port,
 //! or a name). Out: a page of text. Not its job: the scores themselves (`detect`).
 
-use balefire_detect::{ControlServer, Evidence, EvidenceKind, Summary, TimelineRow};
+use balefire_detect::{
+    BINS_PER_OCTAVE, ControlServer, Evidence, EvidenceKind, INTERVAL_BINS, Summary, Timeline, TimelineRow,
+};
 
 use crate::Style;
 use crate::country::country_name;
@@ -18,6 +20,8 @@ use crate::text::{clean, shortened};
 const EVIDENCE_SHOWN: usize = 8;
 /// Timelines shown for a server that is not suspected.
 const TIMELINES_SHOWN: usize = 20;
+/// Last check-in times shown.
+const TIMES_SHOWN: usize = 10;
 /// Columns of a part's text before it is shortened.
 const PART_COLUMNS: usize = 90;
 
@@ -65,6 +69,9 @@ fn server_page(server: &ControlServer, summary: &Summary, style: Style) -> Strin
         date_time(server.first_ns),
         date_time(server.last_ns),
     );
+    if server.behind_relay {
+        page.push_str("The address is a relay (a proxy, a resolver): the server behind it is known by its name only, its country not.\n");
+    }
     if !server.names.is_empty() {
         let names: Vec<String> = server.names.iter().map(|name| clean(name)).collect();
         page.push_str(&format!("Names used for it: {}\n", names.join(", ")));
@@ -107,9 +114,90 @@ fn evidence_page(evidence: &Evidence) -> String {
         date_time(evidence.first_ns),
         time_of_day(evidence.last_ns),
     );
+    page.push_str(&intervals(&evidence.histogram));
+    page.push_str(&hours(&evidence.hours));
+    if !evidence.recent_ns.is_empty() {
+        let times: Vec<String> = evidence
+            .recent_ns
+            .iter()
+            .rev()
+            .take(TIMES_SHOWN)
+            .rev()
+            .map(|&ns| time_of_day(ns))
+            .collect();
+        page.push_str(&format!("  Last      {}\n", times.join(" ")));
+    }
     page.push_str(&parts(evidence));
-    page.push_str(&format!("  Still innocent if: {}\n", still_innocent(evidence.kind)));
+    let innocent = match &evidence.innocent[..] {
+        [] => "no known innocent service fits, but timing alone never excludes a monitoring or update client of yours"
+            .to_owned(),
+        open => listed(open),
+    };
+    page.push_str(&format!("  Still innocent if: {innocent}.\n"));
+    if !evidence.missing.is_empty() {
+        page.push_str(&format!("  Missing: {}.\n", listed(&evidence.missing)));
+    }
     page
+}
+
+fn listed(texts: &[String]) -> String {
+    texts
+        .iter()
+        .map(|text| clean(text.trim_end_matches('.')))
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// The interval histogram: a letter per eighth of an octave, whole octaves from the first interval to the last.
+fn intervals(histogram: &[u16; INTERVAL_BINS]) -> String {
+    let Some(first) = histogram.iter().position(|count| *count > 0) else {
+        return String::new();
+    };
+    let last = histogram.iter().rposition(|count| *count > 0).unwrap_or(first);
+    let bins = first - first % BINS_PER_OCTAVE..((last / BINS_PER_OCTAVE + 1) * BINS_PER_OCTAVE).min(INTERVAL_BINS);
+    let mut marks = String::new();
+    for octave in bins.clone().step_by(BINS_PER_OCTAVE) {
+        let start_s = Timeline::bin_start_s(octave).round() as i64;
+        marks.push_str(&format!("{:<BINS_PER_OCTAVE$}", short_duration(start_s)));
+    }
+    format!(
+        "  Intervals {}\n            {}\n",
+        marks.trim_end(),
+        drawn(&histogram[bins])
+    )
+}
+
+/// Check-ins by UTC hour of day.
+fn hours(hours: &[u16; 24]) -> String {
+    if hours.iter().all(|count| *count == 0) {
+        return String::new();
+    }
+    format!("  UTC hours 0     6     12    18\n            {}\n", drawn(hours))
+}
+
+/// One letter per count, denser for more; a point for none.
+fn drawn(counts: &[u16]) -> String {
+    let most = f64::from(counts.iter().copied().max().unwrap_or(0).max(1));
+    let letter = |count: &u16| match f64::from(*count) / most {
+        share if share <= 0.0 => '.',
+        share if share <= 1.0 / 16.0 => ',',
+        share if share <= 1.0 / 8.0 => ':',
+        share if share <= 1.0 / 4.0 => ';',
+        share if share <= 1.0 / 2.0 => '!',
+        share if share <= 0.8 => '|',
+        _ => '#',
+    };
+    counts.iter().map(letter).collect()
+}
+
+/// At most seven letters, to fit above an octave.
+fn short_duration(whole_s: i64) -> String {
+    match whole_s {
+        0..120 => format!("{whole_s} s"),
+        120..7200 => format!("{} m", whole_s / 60),
+        7200..172_800 => format!("{} h", whole_s / 3600),
+        _ => format!("{} d", whole_s / 86_400),
+    }
 }
 
 /// Every part with its sign, and their sum: the log-odds of the score.
@@ -141,19 +229,6 @@ fn kind_words(kind: EvidenceKind) -> &'static str {
         EvidenceKind::Heartbeat => "Heartbeat inside a long connection",
         EvidenceKind::DnsBeacon => "Repeating DNS queries",
         _ => kind.name(),
-    }
-}
-
-/// What timing alone can never exclude. Regular and innocent look alike on a tap.
-fn still_innocent(kind: EvidenceKind) -> &'static str {
-    match kind {
-        EvidenceKind::Heartbeat => {
-            "a chat, push or remote-support session keeps itself alive; a monitoring agent reports."
-        }
-        EvidenceKind::DnsBeacon => {
-            "software resolves its update or licence server on a timer; a resolver refreshes a short-lived record."
-        }
-        _ => "a monitoring agent, an update client, a licence check or a weather widget of yours polls it on a timer.",
     }
 }
 

@@ -14,6 +14,8 @@ fn hostile(name: &str) -> Summary {
     for part in hostile.evidence.iter_mut().flat_map(|evidence| &mut evidence.parts) {
         part.text = name.to_owned();
     }
+    hostile.evidence[0].innocent = vec![name.to_owned()];
+    hostile.evidence[0].missing = vec![name.to_owned()];
     summary.country_source.name = name.to_owned();
     summary.country_source.date = name.to_owned();
     summary.countries[0].country.0 = [b'=', 0x07];

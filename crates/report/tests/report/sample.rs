@@ -1,8 +1,8 @@
 //! Summaries made by hand: one with findings, one without, and one full of hostile strings.
 
 use balefire_detect::{
-    Accounting, Address, Class, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, Period,
-    PeriodKind, QueueDrops, Reject, ScorePart, Summary, TimelineRow, Totals, Transport,
+    Accounting, Address, Class, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind,
+    INTERVAL_BINS, Period, PeriodKind, QueueDrops, Reject, ScorePart, Summary, TimelineRow, Totals, Transport,
 };
 
 pub(crate) const SECOND_NS: i64 = 1_000_000_000;
@@ -106,6 +106,7 @@ pub(crate) fn server(
         first_ns: START_NS + 41 * SECOND_NS,
         last_ns: START_NS + 86_370 * SECOND_NS,
         check_ins: 2_615,
+        behind_relay: false,
         evidence: vec![evidence(host, names.first().copied(), score)],
     }
 }
@@ -117,6 +118,11 @@ pub(crate) fn evidence(host: Address, name: Option<&str>, score: f64) -> Evidenc
         log_odds,
         text: text.to_owned(),
     };
+    let mut histogram = [0; INTERVAL_BINS];
+    // 26.9 s to 41.5 s, and three of twice that.
+    for (bin, count) in [(38, 120), (39, 400), (40, 1200), (41, 600), (42, 290), (48, 3)] {
+        histogram[bin] = count;
+    }
     Evidence {
         kind: EvidenceKind::ConnectionBeacon,
         host,
@@ -133,6 +139,16 @@ pub(crate) fn evidence(host: Address, name: Option<&str>, score: f64) -> Evidenc
             part("bare_address", 1.0, 0.8, "bare address, never resolved by this host"),
             part("http_host", 1.0, -0.2, "plain HTTP with a Host header"),
         ],
+        innocent: vec![
+            "a monitoring agent of yours polls it".to_owned(),
+            "an update client without DNS".to_owned(),
+        ],
+        missing: vec!["nothing of the server's certificate (no TLS)".to_owned()],
+        histogram: Box::new(histogram),
+        hours: [109; 24],
+        recent_ns: (0..16)
+            .map(|index| START_NS + (86_370 - 33 * (15 - index)) * SECOND_NS)
+            .collect(),
     }
 }
 
