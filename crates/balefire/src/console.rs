@@ -3,17 +3,23 @@
 //! In: finished hours and snapshots, from the pipeline. Out: files, lines on standard error. Not its job: what a row says
 //! (`report`), the answer at the end (`run`).
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use balefire_detect::Summary;
+use balefire_detect::{Address, Class, ControlServer, Summary, Transport};
 use balefire_pipeline::{Observer, PipelineError, Snapshot};
-use balefire_report::{HourFiles, LiveQueue, LiveRow, Style, Written, live_header, live_row, rfc3339, thousands};
+use balefire_report::{
+    HourFiles, LiveQueue, LiveRow, Style, Written, live_header, live_news, live_row, rfc3339, thousands,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output;
 
 /// Rows of live figures under one heading.
 const ROWS_PER_HEADING: u32 = 20;
+
+/// Servers remembered as told of; beyond, all is forgotten and the standing ones are told once more.
+const MOST_TOLD: usize = 10_000;
 
 /// Shown on standard error.
 enum Screen {
@@ -36,6 +42,8 @@ pub(crate) struct Console<'a> {
     hours: Option<&'a HourFiles>,
     /// A tap goes on when an hour cannot be written; a file does not, it can be read again.
     goes_on: bool,
+    /// Class of the servers that were told of, so that each is told of once per class.
+    told: BTreeMap<(Address, u16, Transport, Option<String>), Class>,
     written: [u64; 4],
     not_written: u64,
     started: Instant,
@@ -68,6 +76,7 @@ impl<'a> Console<'a> {
             screen,
             hours,
             goes_on,
+            told: BTreeMap::new(),
             written: [0; 4],
             not_written: 0,
             started: Instant::now(),
@@ -111,6 +120,21 @@ impl<'a> Console<'a> {
             ));
         }
         notes
+    }
+
+    /// Tells of servers whose class is new or higher.
+    fn tell_news(&mut self, servers: &[ControlServer]) {
+        for server in servers {
+            if self.told.len() >= MOST_TOLD {
+                self.told.clear();
+            }
+            let name = server.behind_relay.then(|| server.names.first().cloned()).flatten();
+            let key = (server.address, server.port, server.transport, name);
+            if self.told.get(&key).is_none_or(|class| *class < server.class) {
+                self.told.insert(key, server.class);
+                output::remark(&live_news(server, output::stderr_style()));
+            }
+        }
     }
 
     /// A line that does not disturb the bar.
@@ -165,6 +189,9 @@ impl Observer for Console<'_> {
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {
+        if matches!(self.screen, Screen::Rows { .. }) {
+            self.tell_news(&snapshot.servers);
+        }
         match &mut self.screen {
             Screen::None => {}
             Screen::Progress(bar) => progress(bar, snapshot),

@@ -2,10 +2,12 @@
 //!
 //! In: what was typed. Out: the answer, and the exit code. Not its job: reading files (`capture`), running (`run`).
 
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 
-use balefire_capture::{CaptureError, FileOptions, FileSource};
+use balefire_capture::{CaptureError, FileOptions, FileSource, PcapWriter};
+use balefire_decode::LinkType;
 
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -32,14 +34,31 @@ pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
 
 /// Opens capture files, with a filter if it says anything.
 pub(crate) fn open(captures: &[PathBuf], filter: &str) -> Result<FileSource, Failure> {
+    FileSource::open(captures, &options(filter)).map_err(failure)
+}
+
+/// Whether libpcap takes the expression: opens a capture without packets with it.
+pub(crate) fn check_filter(filter: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::failed(error.to_string());
+    let empty = PcapWriter::new(Vec::new(), LinkType(1))
+        .and_then(PcapWriter::finish)
+        .map_err(failed)?;
+    let opened = FileSource::from_reader("no packets".into(), Cursor::new(empty), &options(filter));
+    opened.map(drop).map_err(failure)
+}
+
+fn options(filter: &str) -> FileOptions {
     let filter = Some(filter.trim()).filter(|filter| !filter.is_empty());
-    let options = FileOptions {
+    FileOptions {
         filter: filter.map(str::to_owned),
-    };
-    FileSource::open(captures, &options).map_err(|error| match error {
+    }
+}
+
+fn failure(error: CaptureError) -> Failure {
+    match error {
         CaptureError::Filter { .. } => Failure::usage(error.to_string()),
         error => Failure::failed(error.to_string()),
-    })
+    }
 }
 
 fn title(captures: &[PathBuf]) -> Title {

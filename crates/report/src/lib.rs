@@ -22,7 +22,7 @@ pub use country::country_name;
 pub use csv::{countries as country_csv, scores as scores_csv};
 pub use document::{SCHEMA, json};
 pub use hours::{HourError, HourFiles, Written, is_sensor_name};
-pub use live::{LiveQueue, LiveRow, live_header, live_row};
+pub use live::{LiveQueue, LiveRow, live_header, live_news, live_row};
 pub use number::{bytes, duration, engineering, rfc3339, seconds, thousands};
 pub use style::Style;
 pub use table::{Heading, accounting_line, table};

@@ -3,10 +3,14 @@
 //! In: a [`LiveRow`], which the program fills from the pipeline's snapshot. Out: one line of text under [`live_header`].
 //! Not its job: when and where to print, full-screen consoles.
 
-use balefire_detect::CountryRow;
+use balefire_detect::{ControlServer, CountryRow};
 
 use crate::Style;
-use crate::number::{duration, engineering, latency};
+use crate::country::country_name;
+use crate::number::{date_time, duration, engineering, latency};
+use crate::place::socket_with_protocol;
+use crate::table::counted;
+use crate::text::clean;
 
 /// How full one worker's queue is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,6 +72,25 @@ pub fn live_header() -> String {
     )
 }
 
+/// One line on a server whose class is new, without its end.
+pub fn live_news(server: &ControlServer, style: Style) -> String {
+    let name = server
+        .names
+        .first()
+        .map(|name| format!(" ({})", clean(name)))
+        .unwrap_or_default();
+    format!(
+        "{} control server {}{name}, {} {}, score {:.2}, {}, last check-in {}",
+        style.class(server.class, server.class.name()),
+        socket_with_protocol(server),
+        clean(server.country.code()),
+        country_name(&server.country),
+        server.score,
+        counted(server.hosts.len() as u64, "host"),
+        date_time(server.last_ns),
+    )
+}
+
 /// One line, without its end.
 pub fn live_row(row: &LiveRow, style: Style) -> String {
     let lost = format!("{}/{}/{}", row.kernel_drops, row.interface_drops, row.queue_drops);
@@ -77,7 +100,7 @@ pub fn live_row(row: &LiveRow, style: Style) -> String {
     let room: usize = row.queues.iter().map(|queue| queue.capacity).sum();
     let countries = row.countries.iter().filter(|country| country.servers > 0).take(5);
     let countries: Vec<String> = countries
-        .map(|country| format!("{} {}", crate::clean(country.country.code()), country.servers))
+        .map(|country| format!("{} {}", clean(country.country.code()), country.servers))
         .collect();
     format!(
         "{:>9}  {:>8}  {:>8}  {}  {:>7}  {:>6}  {:>8}  {:>8}  {:>9}  {:>7}  {:>7}  {}",

@@ -1,7 +1,7 @@
 //! Whatever the wire says, no page or file carries control or bidirectional characters, or a cell a spreadsheet runs.
 
 use balefire_detect::Summary;
-use balefire_report::{Heading, Style, country_csv, json, scores_csv, table, why};
+use balefire_report::{Heading, Style, country_csv, json, live_news, scores_csv, table, why};
 use proptest::prelude::*;
 
 use crate::sample::{evidence, quiet, server, timeline};
@@ -40,6 +40,7 @@ proptest! {
         prop_assert!(is_harmless(&table(&summary, &heading, Style::default())));
         prop_assert!(is_harmless(&why(&summary, &[], "192.0.2.17", Style::default())));
         prop_assert!(is_harmless(&why(&summary, &[timeline([192, 0, 2, 1], Some(&name))], &asked, Style::default())));
+        prop_assert!(is_harmless(&live_news(&summary.servers[0], Style::default())));
         let document = json(&summary, &name).unwrap();
         prop_assert!(is_harmless(&document));
         prop_assert!(serde_json::from_str::<serde_json::Value>(&document).is_ok());

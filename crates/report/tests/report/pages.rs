@@ -1,7 +1,7 @@
 //! The pages as people see them, as snapshots; and what the documents must hold.
 
 use balefire_report::{
-    Heading, LiveQueue, LiveRow, Style, country_csv, json, live_header, live_row, scores_csv, table, why,
+    Heading, LiveQueue, LiveRow, Style, country_csv, json, live_header, live_news, live_row, scores_csv, table, why,
 };
 use insta::assert_snapshot;
 
@@ -127,5 +127,6 @@ fn live() {
         countries: vec![country(*b"US", 2, 3), country(*b"NL", 1, 1)],
         ..LiveRow::default()
     };
-    assert_snapshot!(format!("{}\n{}", live_header(), live_row(&row, Style::default())));
+    let rows = format!("{}\n{}", live_header(), live_row(&row, Style::default()));
+    assert_snapshot!(format!("{rows}\n{}", live_news(&busy().servers[0], Style::default())));
 }
