@@ -36,7 +36,7 @@ pub fn decode_honest(frame: Frame<'_>) -> Result<Packet, Reject> {
 
 /// The conversation of the next IP header, and that IP packet's payload.
 fn conversation(next: Next<'_>) -> Result<(Packet, Span<'_>), Reject> {
-    let mut ip = ip::header(link::walk_to_ip(next)?)?;
+    let mut ip = ip::header(link::walk_to_ip(next)?.span)?;
     transport::header(&mut ip.packet, ip.payload)?;
     Ok((ip.packet, ip.payload))
 }

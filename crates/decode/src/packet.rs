@@ -132,8 +132,22 @@ pub struct Outermost {
     pub version: u8,
     /// The protocol after extension headers; `None` for a later fragment or where the header is not reached.
     pub transport: Option<Transport>,
-    /// Source address.
+    /// Source address; [`Address::UNSPECIFIED`] if the header does not hold it.
     pub src: Address,
-    /// Destination address.
+    /// Destination address; [`Address::UNSPECIFIED`] if the header does not hold it.
     pub dst: Address,
+}
+
+impl Outermost {
+    /// The address pair, lesser first, so that both directions are one pair; `None` where the header holds no source.
+    pub fn pair(&self) -> Option<(Address, Address)> {
+        if self.src == Address::UNSPECIFIED && self.dst == Address::UNSPECIFIED {
+            return None;
+        }
+        Some(if self.src <= self.dst {
+            (self.src, self.dst)
+        } else {
+            (self.dst, self.src)
+        })
+    }
 }

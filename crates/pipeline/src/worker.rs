@@ -221,6 +221,7 @@ const NO_ARRIVAL: Arrival<'static> = Arrival {
         acknowledgement: 0,
         window: 0,
         fragment_offset: 0,
+        fragment_bytes: 0,
         fragment_id: 0,
         payload_offset: 0,
         payload_captured: 0,

@@ -21,7 +21,8 @@ pub(super) fn open_bsd_loop(span: Span<'_>) -> Result<Next<'_>, Reject> {
 /// 2 is IPv4 everywhere; IPv6 is 24 (NetBSD, OpenBSD), 28 (FreeBSD), 30 (macOS), 10 (Linux), 23 (Windows).
 fn address_family(family: u32, inside: Span<'_>) -> Result<Next<'_>, Reject> {
     match family {
-        2 | 10 | 23 | 24 | 28 | 30 => Ok(Next::new(Layer::Ip, inside)),
+        2 => Ok(Next::new(Layer::Ip4, inside)),
+        10 | 23 | 24 | 28 | 30 => Ok(Next::new(Layer::Ip6, inside)),
         _ => Err(Reject::NotIp),
     }
 }
@@ -94,7 +95,8 @@ pub(super) fn sun_atm(span: Span<'_>) -> Result<Next<'_>, Reject> {
 /// Solaris IPNET: 24 bytes of zones and interfaces; the family is Solaris' own (2, 26).
 pub(super) fn ipnet(span: Span<'_>) -> Result<Next<'_>, Reject> {
     match span.byte(1)? {
-        2 | 26 => Ok(Next::new(Layer::Ip, span.skip(24)?)),
+        2 => Ok(Next::new(Layer::Ip4, span.skip(24)?)),
+        26 => Ok(Next::new(Layer::Ip6, span.skip(24)?)),
         _ => Err(Reject::NotIp),
     }
 }

@@ -15,7 +15,12 @@ const LARGEST_LENGTH: u16 = 1500;
 /// MAC addresses and type or length.
 pub(super) fn header(span: Span<'_>) -> Result<Next<'_>, Reject> {
     let header = Ethernet2HeaderSlice::from_slice(span.bytes()).map_err(|_| Reject::LinkCut)?;
-    type_or_length(header.ether_type().0, span.skip(header.slice().len())?)
+    let field = header.ether_type().0;
+    if field <= LARGEST_LENGTH && matches!(header.destination(), [0x01 | 0x0c, 0, 0x0c, 0, 0, _]) {
+        // Cisco ISL: its own 26 bytes around the whole frame.
+        return Ok(Next::new(Layer::Ethernet, span.skip(26)?));
+    }
+    type_or_length(field, span.skip(header.slice().len())?)
 }
 
 /// Ethernet with `tag_bytes` of a switch's own tag between the addresses and the type.
@@ -37,7 +42,8 @@ fn type_or_length(field: u16, span: Span<'_>) -> Result<Next<'_>, Reject> {
 /// What an EtherType announces (<https://www.iana.org/assignments/ieee-802-numbers>).
 pub(super) fn announced(ether_type: u16, span: Span<'_>) -> Result<Next<'_>, Reject> {
     match ether_type {
-        0x0800 | 0x86dd => Ok(Next::new(Layer::Ip, span)),
+        0x0800 => Ok(Next::new(Layer::Ip4, span)),
+        0x86dd => Ok(Next::new(Layer::Ip6, span)),
         // Customer, provider and two older provider tags.
         0x8100 | 0x88a8 | 0x9100 | 0x9200 => {
             let tag = SingleVlanHeaderSlice::from_slice(span.bytes()).map_err(|_| Reject::LinkCut)?;
@@ -55,7 +61,9 @@ pub(super) fn announced(ether_type: u16, span: Span<'_>) -> Result<Next<'_>, Rej
         // Cisco metadata (security group tag).
         0x8909 => type_or_length(span.be16(6)?, span.skip(8)?),
         0x894f => network_service_header(span),
-        0x88e5 => Err(Reject::LinkEncrypted),
+        0x88e5 => mac_security(span),
+        // Cisco FabricPath: the forwarding tag, then the edge's whole frame.
+        0x8903 => Ok(Next::new(Layer::Ethernet, span.skip(2)?)),
         _ => Err(Reject::NotIp),
     }
 }
@@ -68,11 +76,30 @@ fn network_service_header(span: Span<'_>) -> Result<Next<'_>, Reject> {
     }
     let inside = span.skip(usize::from(words) * 4)?;
     match span.byte(3)? {
-        1 | 2 => Ok(Next::new(Layer::Ip, inside)),
+        1 => Ok(Next::new(Layer::Ip4, inside)),
+        2 => Ok(Next::new(Layer::Ip6, inside)),
         3 => Ok(Next::new(Layer::Ethernet, inside)),
         5 => Ok(Next::new(Layer::Mpls, inside)),
         _ => Err(Reject::NotIp),
     }
+}
+
+/// MACsec (IEEE 802.1AE, 9.3): readable if the tag says that only integrity is protected; the check value is at the end.
+fn mac_security(span: Span<'_>) -> Result<Next<'_>, Reject> {
+    const CHANNEL: u8 = 0x20;
+    const ENCRYPTED_OR_CHANGED: u8 = 0x0c;
+    const CHECK_VALUE_BYTES: usize = 16;
+    let control = span.byte(0)?;
+    if control & ENCRYPTED_OR_CHANGED != 0 {
+        return Err(Reject::LinkEncrypted);
+    }
+    let tag_bytes = if control & CHANNEL != 0 { 14 } else { 6 };
+    let ether_type = span.be16(tag_bytes)?;
+    let inside = span.skip(tag_bytes + 2)?;
+    type_or_length(
+        ether_type,
+        inside.limit(inside.wire_bytes().saturating_sub(CHECK_VALUE_BYTES)),
+    )
 }
 
 /// 802.2 and SNAP.
@@ -80,7 +107,7 @@ pub(super) fn llc(span: Span<'_>) -> Result<Next<'_>, Reject> {
     match span.array(0)? {
         [0xaa, 0xaa, 0x03] => snap(span.skip(3)?),
         // IP's own service access point (RFC 948).
-        [0x06, 0x06, 0x03] => Ok(Next::new(Layer::Ip, span.skip(3)?)),
+        [0x06, 0x06, 0x03] => Ok(Next::new(Layer::Ip4, span.skip(3)?)),
         _ => Err(Reject::NotIp),
     }
 }
@@ -105,10 +132,17 @@ pub(super) fn mpls(span: Span<'_>) -> Result<Next<'_>, Reject> {
         if bottom {
             return match rest.byte(0)? >> 4 {
                 4 | 6 => Ok(Next::new(Layer::Ip, rest)),
-                0 => Ok(Next::new(Layer::Ethernet, rest.skip(4)?)),
+                0 => pseudowire(rest),
                 _ => Err(Reject::NotIp),
             };
         }
     }
     Err(Reject::LinkTooDeep)
+}
+
+/// An Ethernet pseudowire whose control word (RFC 4448 section 4.6) is optional: the word is there if a type follows it.
+fn pseudowire(span: Span<'_>) -> Result<Next<'_>, Reject> {
+    let is_known = |field: u16| matches!(field, 0x0800 | 0x86dd | 0x8100 | 0x88a8 | 0x8864 | 0x8847 | 0x0806);
+    let without_word = is_known(span.be16(12)?) && !span.be16(16).is_ok_and(is_known);
+    Ok(Next::new(Layer::Ethernet, span.skip(if without_word { 0 } else { 4 })?))
 }

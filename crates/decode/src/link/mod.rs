@@ -38,6 +38,10 @@ pub(crate) enum Layer {
     Dot11,
     /// An IP header, the version decides which.
     Ip,
+    /// An IP header announced as IPv4. It is read as its version says; only counting minds the announcement.
+    Ip4,
+    /// An IP header announced as IPv6, likewise.
+    Ip6,
 }
 
 /// The next header and where it begins.
@@ -53,12 +57,12 @@ impl<'a> Next<'a> {
     }
 }
 
-/// Walks to the IP header.
-pub(crate) fn walk_to_ip(mut next: Next<'_>) -> Result<Span<'_>, Reject> {
+/// Walks to the IP header: what comes back is one of the IP layers.
+pub(crate) fn walk_to_ip(mut next: Next<'_>) -> Result<Next<'_>, Reject> {
     for _ in 0..=MAX_LINK_HEADERS {
         let span = next.span;
         next = match next.layer {
-            Layer::Ip => return Ok(span),
+            Layer::Ip | Layer::Ip4 | Layer::Ip6 => return Ok(next),
             Layer::Link(link) => first_header(link, span)?,
             Layer::EtherType(ether_type) => ethernet::announced(ether_type, span)?,
             Layer::Ethernet => ethernet::header(span)?,
@@ -85,7 +89,9 @@ fn first_header(link: LinkType, span: Span<'_>) -> Result<Next<'_>, Reject> {
         9 | 50 => plain(Layer::Ppp),
         10 => cooked::fddi(span),
         // RAW has the number 101 in files; 12 and 14 are what some systems wrote for it.
-        12 | 14 | 101 | 228 | 229 => plain(Layer::Ip),
+        12 | 14 | 101 => plain(Layer::Ip),
+        228 => plain(Layer::Ip4),
+        229 => plain(Layer::Ip6),
         51 => ppp::pppoe(span),
         100 => plain(Layer::Llc),
         104 => plain(Layer::CiscoHdlc),

@@ -22,7 +22,8 @@ pub(super) fn frame(span: Span<'_>) -> Result<Next<'_>, Reject> {
         (span.be16(0)?, span.skip(2)?)
     };
     match protocol {
-        0x0021 | 0x0057 => Ok(Next::new(Layer::Ip, inside)),
+        0x0021 => Ok(Next::new(Layer::Ip4, inside)),
+        0x0057 => Ok(Next::new(Layer::Ip6, inside)),
         0x0281 | 0x0283 => Ok(Next::new(Layer::Mpls, inside)),
         _ => Err(Reject::NotIp),
     }
@@ -30,13 +31,6 @@ pub(super) fn frame(span: Span<'_>) -> Result<Next<'_>, Reject> {
 
 /// A PPPoE session (RFC 2516 section 4); its length ends the payload before Ethernet's padding.
 pub(super) fn pppoe(span: Span<'_>) -> Result<Next<'_>, Reject> {
-    let [version_type, code] = span.array(0)?;
-    if version_type != 0x11 {
-        return Err(Reject::LinkMalformed);
-    }
-    if code != 0 {
-        return Err(Reject::NotIp);
-    }
     let payload_bytes = span.be16(4)?;
     Ok(Next::new(Layer::Ppp, span.skip(6)?.limit(payload_bytes.into())))
 }
@@ -63,7 +57,8 @@ pub(super) fn frame_relay(span: Span<'_>) -> Result<Next<'_>, Reject> {
     let protocol_at = if rest.byte(1)? == 0 { 2 } else { 1 };
     let inside = rest.skip(protocol_at + 1)?;
     match rest.byte(protocol_at)? {
-        0xcc | 0x8e => Ok(Next::new(Layer::Ip, inside)),
+        0xcc => Ok(Next::new(Layer::Ip4, inside)),
+        0x8e => Ok(Next::new(Layer::Ip6, inside)),
         0x80 => ethernet::snap(inside),
         0xcf => Ok(Next::new(Layer::Ppp, inside)),
         _ => Err(Reject::NotIp),
@@ -79,7 +74,12 @@ pub(super) fn multilink_frame_relay(span: Span<'_>) -> Result<Next<'_>, Reject> 
     Err(Reject::NotIp)
 }
 
-/// SLIP as captured: direction, kind, 14 bytes of compression state; then IP if the kind has the version's nibble.
+/// SLIP as captured: direction, then 15 bytes of the header as it was on the line, whose first nibble is IPv4's version,
+/// or says that it was compressed; then the IP packet, uncompressed.
 pub(super) fn slip(span: Span<'_>) -> Result<Next<'_>, Reject> {
+    let [direction, kind] = span.array(0)?;
+    if direction > 1 || !matches!(kind >> 4, 4 | 7..=15) {
+        return Err(Reject::LinkMalformed);
+    }
     Ok(Next::new(Layer::Ip, span.skip(16)?))
 }
