@@ -25,6 +25,20 @@ pub(crate) fn link_of(dlt: i32) -> LinkType {
     }
 }
 
+/// Bytes that a capturing host of this link type puts before every frame as a note of its own, and that counting tools
+/// leave out of the frame's length: SunATM, MTP2, IrDA, LAPD, SITA, Bluetooth H4, PPP with direction, I2C, LLCP, Bluetooth
+/// monitor. Measured on tshark 4.0.17 with a made-up frame of every link type; the frame's captured bytes keep them.
+pub(crate) fn prefix_bytes(link: LinkType) -> u32 {
+    match link.0 {
+        204 => 1,
+        245 => 2,
+        123 | 139 | 201 | 254 => 4,
+        196 | 209 => 5,
+        144 | 177 => 16,
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

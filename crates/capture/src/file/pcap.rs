@@ -6,6 +6,7 @@
 use balefire_decode::LinkType;
 
 use super::walk::{Broken, Walk, be_or_le, u16_at, u32_at};
+use crate::link::prefix_bytes;
 use crate::{FrameRecord, MAX_FRAME_BYTES};
 
 /// Bytes of the file header.
@@ -50,6 +51,8 @@ pub(super) struct Pcap {
     record_header_bytes: usize,
     lengths: LengthOrder,
     link: LinkType,
+    /// Bytes before every frame that were never on the wire.
+    prefix_bytes: u32,
 }
 
 impl Pcap {
@@ -78,6 +81,7 @@ impl Pcap {
             record_header_bytes,
             lengths,
             link,
+            prefix_bytes: prefix_bytes(link),
         })
     }
 
@@ -111,7 +115,7 @@ impl Pcap {
                 time_ns: i64::from(field(0)) * 1_000_000_000 + i64::from(field(4)) * i64::from(self.unit_ns),
                 offset: start as u32,
                 captured,
-                wire_bytes,
+                wire_bytes: wire_bytes.saturating_sub(self.prefix_bytes),
                 link: self.link,
                 interface: 0,
             });

@@ -7,6 +7,7 @@ use balefire_decode::LinkType;
 
 use super::clock::Clock;
 use super::walk::{Broken, Walk, u16_at, u32_at, u64_at};
+use crate::link::prefix_bytes;
 use crate::{FrameRecord, MAX_FRAME_BYTES};
 
 /// The block type of a section header; the same in either byte order.
@@ -36,6 +37,8 @@ const OPTION_TIME_OFFSET: u16 = 14;
 #[derive(Clone, Copy, Debug)]
 struct Interface {
     link: LinkType,
+    /// Bytes before every frame that were never on the wire.
+    prefix_bytes: u32,
     /// 0: no limit.
     snaplen: u32,
     clock: Clock,
@@ -125,8 +128,9 @@ impl Pcapng {
             self.big = byte_order(rest)?;
         }
         let length = u32_at(rest, 4, self.big);
-        let size = length as usize;
-        if size < HEAD_BYTES + TAIL_BYTES || !size.is_multiple_of(4) {
+        // Lengths are multiples of 4, but writers exist that leave the padding out of the number.
+        let size = (length as usize).checked_next_multiple_of(4).unwrap_or(usize::MAX);
+        if size < HEAD_BYTES + TAIL_BYTES {
             return Err(format!("block of type {kind:#x} says it is {length} bytes long"));
         }
         let known = matches!(
@@ -204,7 +208,7 @@ impl Pcapng {
             ));
         }
         self.interfaces.clear();
-        options(&body[16..], self.big, |_, _| Ok(())).map_err(|reason| format!("section header: {reason}"))
+        options(&body[16..], self.big, |_, _| {}).map_err(|reason| format!("section header: {reason}"))
     }
 
     fn describe(&mut self, body: &[u8]) -> Result<(), String> {
@@ -219,24 +223,21 @@ impl Pcapng {
         }
         let big = self.big;
         let (mut resolution, mut offset_s) = (6, 0);
-        options(&body[8..], big, |code, value| {
-            match (code, value) {
-                (OPTION_TIME_RESOLUTION, [value, ..]) => resolution = *value,
-                (OPTION_TIME_OFFSET, value) if value.len() >= 8 => offset_s = u64_at(value, 0, big).cast_signed(),
-                (OPTION_TIME_RESOLUTION | OPTION_TIME_OFFSET, _) => {
-                    return Err(format!("option {code} of {} bytes is too short", value.len()));
-                }
-                _ => {}
-            }
-            Ok(())
+        // An option of another length than its own says nothing.
+        options(&body[8..], big, |code, value| match (code, value) {
+            (OPTION_TIME_RESOLUTION, [value]) => resolution = *value,
+            (OPTION_TIME_OFFSET, value) if value.len() == 8 => offset_s = u64_at(value, 0, big).cast_signed(),
+            _ => {}
         })
         .map_err(|reason| format!("interface description: {reason}"))?;
         let link = LinkType(u16_at(body, 0, big));
         let snaplen = u32_at(body, 4, big);
+        let (prefix_bytes, clock) = (prefix_bytes(link), Clock::new(resolution, offset_s));
         self.interfaces.push(Interface {
             link,
+            prefix_bytes,
             snaplen,
-            clock: Clock::new(resolution, offset_s),
+            clock,
         });
         self.interfaces_seen = true;
         Ok(())
@@ -275,15 +276,9 @@ impl Pcapng {
         }
         let time_ns = interface.clock.time_ns(ticks);
         self.last_time_ns = time_ns;
-        push(
-            frames,
-            at + HEAD_BYTES + 20,
-            captured,
-            wire_bytes,
-            time_ns,
-            number,
-            interface.link,
-        )
+        let start = at + HEAD_BYTES + 20;
+        frames.push(interface.record(start, captured, wire_bytes, time_ns, number)?);
+        Ok(())
     }
 
     fn simple(&mut self, body: &[u8], at: usize, frames: &mut Vec<FrameRecord>) -> Result<(), String> {
@@ -304,15 +299,9 @@ impl Pcapng {
                 body.len() - 4
             ));
         }
-        push(
-            frames,
-            at + HEAD_BYTES + 4,
-            captured,
-            wire_bytes,
-            self.last_time_ns,
-            0,
-            interface.link,
-        )
+        let start = at + HEAD_BYTES + 4;
+        frames.push(interface.record(start, captured, wire_bytes, self.last_time_ns, 0)?);
+        Ok(())
     }
 
     #[inline]
@@ -327,32 +316,33 @@ impl Pcapng {
     }
 }
 
-#[inline]
-fn push(
-    frames: &mut Vec<FrameRecord>,
-    start: usize,
-    captured: u32,
-    wire_bytes: u32,
-    time_ns: i64,
-    interface: u32,
-    link: LinkType,
-) -> Result<(), String> {
-    if captured as usize > MAX_FRAME_BYTES {
-        return Err(format!(
-            "packet of {captured} captured bytes, the limit is {MAX_FRAME_BYTES}"
-        ));
+impl Interface {
+    #[inline]
+    fn record(
+        &self,
+        start: usize,
+        captured: u32,
+        wire_bytes: u32,
+        time_ns: i64,
+        number: u32,
+    ) -> Result<FrameRecord, String> {
+        if captured as usize > MAX_FRAME_BYTES {
+            return Err(format!(
+                "packet of {captured} captured bytes, the limit is {MAX_FRAME_BYTES}"
+            ));
+        }
+        let wire_bytes = wire_bytes.saturating_sub(self.prefix_bytes);
+        // Both fit: a block of frames is 1 MiB, and a section has at most 2^16 interfaces.
+        let (offset, interface) = (start as u32, number as u16);
+        Ok(FrameRecord {
+            time_ns,
+            offset,
+            captured,
+            wire_bytes,
+            link: self.link,
+            interface,
+        })
     }
-    // Both fit: a block of frames is 1 MiB, and a section has at most 2^16 interfaces.
-    let (offset, interface) = (start as u32, interface as u16);
-    frames.push(FrameRecord {
-        time_ns,
-        offset,
-        captured,
-        wire_bytes,
-        link,
-        interface,
-    });
-    Ok(())
 }
 
 /// The byte order of the section that begins with `block`: whether it is big-endian.
@@ -365,7 +355,7 @@ fn byte_order(block: &[u8]) -> Result<bool, String> {
 }
 
 /// Calls `each` with every option's code and value.
-fn options(mut list: &[u8], big: bool, mut each: impl FnMut(u16, &[u8]) -> Result<(), String>) -> Result<(), String> {
+fn options(mut list: &[u8], big: bool, mut each: impl FnMut(u16, &[u8])) -> Result<(), String> {
     while !list.is_empty() {
         if list.len() < 4 {
             return Err(format!("{} bytes left for an option", list.len()));
@@ -377,7 +367,7 @@ fn options(mut list: &[u8], big: bool, mut each: impl FnMut(u16, &[u8]) -> Resul
         let Some(value) = list.get(4..4 + size) else {
             return Err(format!("option {code} of {size} bytes, {} are left", list.len() - 4));
         };
-        each(code, value)?;
+        each(code, value);
         list = &list[(4 + size.next_multiple_of(4)).min(list.len())..];
     }
     Ok(())
