@@ -130,3 +130,31 @@ fn live() {
     let rows = format!("{}\n{}", live_header(), live_row(&row, Style::default()));
     assert_snapshot!(format!("{rows}\n{}", live_news(&busy().servers[0], Style::default())));
 }
+
+/// Every key of the document is in `FIELDS.md`.
+#[test]
+fn fields_are_described() {
+    fn keys(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(object) => {
+                for (key, value) in object {
+                    found.push(key.clone());
+                    // Names of reasons and classes are values in the shape of keys.
+                    if key != "rejects" && key != "servers_by_class" {
+                        keys(value, found);
+                    }
+                }
+            }
+            serde_json::Value::Array(values) => values.iter().for_each(|value| keys(value, found)),
+            _ => {}
+        }
+    }
+    let described = include_str!("../../FIELDS.md");
+    let mut found = Vec::new();
+    keys(&serde_json::from_str(&json(&busy(), "tap1").unwrap()).unwrap(), &mut found);
+    assert!(found.len() > 60);
+    for key in found {
+        let forms = [format!("`{key}"), format!(".{key}`"), format!(".{key}["), format!("[].{key}")];
+        assert!(forms.iter().any(|form| described.contains(form)), "{key} is not in FIELDS.md");
+    }
+}
