@@ -4,6 +4,7 @@
 //! Not its job: settings files and defaults (`settings`), what will be done (`plan`).
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
@@ -16,16 +17,15 @@ An address is not an actor: every country here is the hosting country of an addr
 
 /// Finds the hosts behind a network tap that are controlled from outside, and the servers that control them.
 #[derive(Debug, Parser)]
-#[command(name = "balefire", version, long_version = long_version(), after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "balefire", version, long_version = LONG_VERSION.as_str(), after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Flags {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 /// `-V` says the version, `--version` also whose data is built in.
-fn long_version() -> String {
-    format!("{}\n{}", env!("CARGO_PKG_VERSION"), balefire_detect::EMBEDDED_NOTICE)
-}
+static LONG_VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{}\n{}", env!("CARGO_PKG_VERSION"), balefire_detect::EMBEDDED_NOTICE));
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

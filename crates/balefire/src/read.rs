@@ -4,7 +4,6 @@
 
 use std::io::Cursor;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering::Relaxed;
 
 use balefire_capture::{CaptureError, FileOptions, FileSource, PcapWriter};
 use balefire_decode::LinkType;
@@ -16,16 +15,16 @@ use crate::output;
 use crate::plan::Plan;
 use crate::run::{self, Title};
 use crate::settings::Settings;
-use crate::signals;
+use crate::signals::{self, Ending};
 
 pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
     let settings = Settings::load(&flags.settings)?;
     let plan = Plan::new(&settings, &flags.output, &[])?;
     let source = open(&flags.captures, &settings.capture.filter)?;
-    let (stop, by_signal) = signals::watch(|| (), None)?;
+    let stop = signals::watch(Ending::at_once())?;
     let console = Console::for_files(plan.hours.as_ref(), plan.quiet);
-    let (exit, _) = run::run(Box::new(source), &plan, console, &title(&flags.captures), &stop)?;
-    if by_signal.load(Relaxed) {
+    let exit = run::run(Box::new(source), &plan, console, &title(&flags.captures), &stop.asked)?;
+    if stop.was_signalled() {
         output::complain("stopped by a signal before the end of the input; the answer is of what was read until then");
         return Ok(Exit::Failed);
     }

@@ -23,14 +23,14 @@ pub(crate) struct Title {
     pub(crate) again: Option<String>,
 }
 
-/// Runs, and says what was found. `is_stopped` tells whether a signal cut a file short.
+/// Runs, and says what was found.
 pub(crate) fn run(
     source: Box<dyn Source>,
     plan: &Plan,
     mut console: Console<'_>,
     title: &Title,
     stop: &AtomicBool,
-) -> Result<(Exit, Outcome), Failure> {
+) -> Result<Exit, Failure> {
     let outcome = balefire_pipeline::run(source, &plan.pipeline, &plan.detect, &plan.shared, &mut console, stop);
     let elapsed_s = console.finish();
     let outcome = outcome.map_err(|error| Failure::failed(error.to_string()))?;
@@ -41,7 +41,7 @@ pub(crate) fn run(
     let mut notes = console.notes();
     let exit = ending(&outcome, &console, &mut notes);
     output::print(&answer(plan, &outcome, title, elapsed_s, notes)?)?;
-    Ok((exit, outcome))
+    Ok(exit)
 }
 
 /// Says what went wrong on the way, on standard error and (its last lines) on the page.

@@ -112,11 +112,12 @@ pub(crate) struct CaptureSection {
 
 impl Default for CaptureSection {
     fn default() -> Self {
+        let live = balefire_capture::LiveOptions::default();
         Self {
             filter: String::new(),
-            snaplen_bytes: Count(65_535),
-            buffer_mb: Count(64),
-            promiscuous: true,
+            snaplen_bytes: Count(u64::from(live.snaplen_bytes)),
+            buffer_mb: Count(u64::from(live.buffer_bytes >> 20)),
+            promiscuous: live.promiscuous,
         }
     }
 }
