@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use balefire_capture::{Block, FrameRecord};
 use balefire_decode::{Address, FragmentPlace, FragmentTable, Frame, Packet, Reject, Transport, decode};
-use balefire_detect::{Detector, Part, TimelineRow};
+use balefire_detect::Detector;
 use balefire_track::{Arrival, Tracker};
 use crossbeam::channel::Sender;
 use crossbeam::queue::ArrayQueue;
@@ -48,13 +48,6 @@ impl WorkerCounts {
             *sum += frames;
         }
     }
-}
-
-/// A worker's answer to the end of the run.
-#[derive(Debug)]
-pub(crate) struct WorkerEnd {
-    pub(crate) part: Part,
-    pub(crate) timelines: Vec<TimelineRow>,
 }
 
 /// One worker.

@@ -310,10 +310,21 @@ impl FromStr for Beacon {
     type Err = ScenarioError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut beacon = Self::default();
+        let mut beacon = Self {
+            port: 0,
+            ..Self::default()
+        };
         for part in text.split(',').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             beacon.set(&Given { name, value })?;
+        }
+        if beacon.port == 0 {
+            beacon.port = match beacon.speech {
+                Speech::Tls => 443,
+                Speech::Http => 80,
+                Speech::Dns => 53,
+                Speech::Tcp | Speech::Udp => 4444,
+            };
         }
         if beacon.country.is_none() && beacon.address.is_none() && beacon.speech != Speech::Dns {
             let given = Given {
@@ -340,15 +351,7 @@ impl Beacon {
             "drop" => self.drop = given.fraction(0.99)?,
             "hours" => self.hours = given.hours()?,
             "begin" => self.begin_s = given.number(366 * 86_400)?,
-            "speech" => {
-                self.speech = given.one_of(&SPEECHES)?;
-                self.port = match self.speech {
-                    Speech::Tls => 443,
-                    Speech::Http => 80,
-                    Speech::Dns => 53,
-                    Speech::Tcp | Speech::Udp => 4444,
-                };
-            }
+            "speech" => self.speech = given.one_of(&SPEECHES)?,
             "heartbeat" => self.heartbeat = given.one_of(&[("yes", true), ("no", false)])?,
             "country" => self.country = Some(given.country()?),
             "address" => {
