@@ -14,6 +14,7 @@ mod counters;
 mod event;
 mod index;
 mod key;
+pub mod log;
 mod originator;
 mod prefetch;
 mod queues;
@@ -21,7 +22,6 @@ mod settings;
 mod slab;
 mod tcp;
 mod tracker;
-pub mod log;
 
 pub use application::BUFFER_BYTES;
 pub use class::Class;
@@ -39,6 +39,3 @@ pub const BURST_GAP_NS: i64 = 1_000_000_000;
 
 #[cfg(test)]
 mod testing;
-
-/// Silence of the originator after which its next payload is a new check-in inside the connection.
-pub const BURST_GAP_NS: i64 = 1_000_000_000;
