@@ -5,6 +5,13 @@
 //! [`Outcome`] for the whole run. Not its job: what a packet means (decode, track, detect) and how anything is
 //! printed or written (report, the program).
 
+mod capture_loop;
+mod collector;
+mod dispatch;
+mod gauges;
+mod hours;
+mod queue;
 mod run;
+mod worker;
 
 pub use run::{LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot, ThreadUse, run};
