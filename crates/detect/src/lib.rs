@@ -8,6 +8,8 @@
 mod home;
 mod settings;
 mod summary;
+mod timeline;
+mod timing;
 
 pub use balefire_decode::{Address, Reject, Transport};
 pub use home::{Home, NetworkError, Role};
@@ -16,3 +18,5 @@ pub use summary::{
     Accounting, Class, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, Period, PeriodKind,
     QueueDrops, ScorePart, Summary, TimelineRow, Totals,
 };
+pub use timeline::{BINS_PER_OCTAVE, COLLAPSE_NS, INTERVAL_BINS, Timeline};
+pub use timing::{TIMING_PARTS, Timing, TimingPart, score_timing};
