@@ -7,11 +7,11 @@ use balefire_decode::{Address, Transport};
 
 /// One known service.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Innocent {
+pub(crate) struct Innocent {
     /// For people: `NTP`, `certificate revocation (OCSP, CRL)`.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     /// Added to the log-odds; negative.
-    pub log_odds: f64,
+    pub(crate) log_odds: f64,
 }
 
 /// How sure a match makes us. A port alone can be chosen by an attacker; a name in SNI or Host can be forged, but the

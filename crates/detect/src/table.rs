@@ -6,6 +6,7 @@
 //! [`LOOKED_AT`] entries that ask for a second chance, and takes the next.
 
 use crate::index::Index;
+use crate::slab::Slab;
 
 /// Entries the hand may pass over before it takes one all the same.
 const LOOKED_AT: usize = 8;
@@ -31,31 +32,31 @@ pub(crate) trait Entry {
 #[derive(Debug)]
 pub(crate) struct Table<E> {
     index: Index,
-    entries: Vec<Option<E>>,
+    entries: Slab<Option<E>>,
     limit: usize,
-    hand: usize,
+    hand: u32,
     live: usize,
     evicted: u64,
 }
 
 impl<E: Entry> Table<E> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { index: Index::new(), entries: Vec::new(), limit: limit.max(1), hand: 0, live: 0, evicted: 0 }
+        Self { index: Index::new(), entries: Slab::new(), limit: limit.max(1), hand: 0, live: 0, evicted: 0 }
     }
 
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut is: impl FnMut(&E) -> bool) -> Option<u32> {
-        self.index.find(hash, |slot| self.entries[slot as usize].as_ref().is_some_and(&mut is))
+        self.index.find(hash, |slot| self.at(slot).is_some_and(&mut is))
     }
 
     #[inline]
     pub(crate) fn at(&self, slot: u32) -> Option<&E> {
-        self.entries.get(slot as usize).and_then(Option::as_ref)
+        self.entries.get(slot).and_then(Option::as_ref)
     }
 
     #[inline]
     pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut E> {
-        self.entries.get_mut(slot as usize).and_then(Option::as_mut)
+        self.entries.get_mut(slot).and_then(Option::as_mut)
     }
 
     /// First of two passes that bring an entry into the cache, see [`Index::touch`].
@@ -76,14 +77,13 @@ impl<E: Entry> Table<E> {
         let hash = entry.hash();
         let slot = match self.free() {
             Some(slot) => {
-                self.entries[slot] = Some(entry);
+                if let Some(place) = self.entries.get_mut(slot) {
+                    *place = Some(entry);
+                }
                 slot
             }
-            None => {
-                self.entries.push(Some(entry));
-                self.entries.len() - 1
-            }
-        } as u32;
+            None => self.entries.push(Some(entry)),
+        };
         self.index.insert(hash, slot);
         self.live += 1;
         slot
@@ -92,7 +92,7 @@ impl<E: Entry> Table<E> {
     /// Takes an entry out.
     #[inline]
     pub(crate) fn remove(&mut self, slot: u32) -> Option<E> {
-        let entry = self.entries.get_mut(slot as usize).and_then(Option::take)?;
+        let entry = self.entries.get_mut(slot).and_then(Option::take)?;
         self.index.remove(entry.hash(), slot);
         self.live -= 1;
         Some(entry)
@@ -113,25 +113,20 @@ impl<E: Entry> Table<E> {
 
     /// Memory of index and entries, without what entries own on the heap.
     pub(crate) fn bytes(&self) -> usize {
-        self.index.bytes() + self.entries.capacity() * size_of::<Option<E>>()
+        self.index.bytes() + self.entries.bytes()
     }
 
     /// A slot to be filled; `None` if the ring may still grow.
     #[inline]
-    fn free(&mut self) -> Option<usize> {
+    fn free(&mut self) -> Option<u32> {
         if self.entries.len() < self.limit {
-            // Doubling by hand keeps the last doubling within the limit.
-            if self.entries.len() == self.entries.capacity() {
-                let more = self.entries.len().clamp(64, (self.limit - self.entries.len()).max(64));
-                self.entries.reserve_exact(more);
-            }
             return None;
         }
         let mut passed = 0;
         loop {
             let slot = self.hand;
-            self.hand = if self.hand + 1 >= self.entries.len() { 0 } else { self.hand + 1 };
-            let Some(entry) = &mut self.entries[slot] else {
+            self.hand = if self.hand as usize + 1 >= self.entries.len() { 0 } else { self.hand + 1 };
+            let Some(entry) = self.at_mut(slot) else {
                 return Some(slot);
             };
             passed += 1;
@@ -142,7 +137,7 @@ impl<E: Entry> Table<E> {
                     return None;
                 }
             } else if last || !entry.second_chance() {
-                self.remove(slot as u32);
+                self.remove(slot);
                 self.evicted += 1;
                 return Some(slot);
             }
