@@ -102,7 +102,6 @@ impl Collector<'_> {
         let RunTotals {
             part,
             ended,
-            mut timelines,
             capture,
             capture_counts,
             worker_counts,
@@ -122,7 +121,11 @@ impl Collector<'_> {
             partial: false,
         };
         let accounting = accounting(&capture_counts, &worker_counts);
-        let timelines = if self.keep_timelines { part.timelines(&self.detect, &self.shared) } else { Vec::new() };
+        let timelines = if self.keep_timelines {
+            part.timelines(&self.detect, &self.shared)
+        } else {
+            Vec::new()
+        };
         let mut summary = part.conclude(&self.detect, &self.shared, period, accounting);
         (summary.first_packet_ns, summary.last_packet_ns) = (first, last);
         Ok(Outcome {

@@ -141,6 +141,9 @@ impl Worker {
     fn hour(&mut self, mark: HourMark, counts: WorkerCounts) {
         if mark.last {
             self.tracker.flush(&mut self.detector);
+        } else {
+            // What timed out within the hour is told in it, whether or not this worker saw a later packet.
+            self.tracker.advance(mark.period.end_ns, &mut self.detector);
         }
         let part = Box::new(self.detector.close_hour());
         // The collector outlives the workers; if it failed, the run is ending anyway.
@@ -152,15 +155,12 @@ impl Worker {
     }
 
     fn end(mut self) {
-        let part = self.detector.finish();
-        let timelines = if self.keep_timelines {
-            self.detector.timelines()
+        let part = if self.keep_timelines {
+            self.detector.finish_with_timelines()
         } else {
-            Vec::new()
+            self.detector.finish()
         };
-        let _ = self
-            .reports
-            .send(Report::WorkerEnd(Box::new(WorkerEnd { part, timelines })));
+        let _ = self.reports.send(Report::WorkerEnd(Box::new(part)));
     }
 
     fn show(&self, hour: &WorkerCounts, before: &WorkerCounts) {

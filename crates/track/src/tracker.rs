@@ -363,7 +363,7 @@ impl Tracker {
         match reason {
             Reason::Silent | Reason::Evicted if class == Class::Ended => self.counters.ended += 1,
             Reason::Silent => self.counters.timed_out += 1,
-            Reason::Evicted => self.counters.evicted[class as usize] += 1,
+            Reason::Evicted => self.counters.evicted_by_class[class as usize] += 1,
             Reason::Reused => self.counters.reused += 1,
             Reason::Flushed => self.counters.flushed += 1,
         }
