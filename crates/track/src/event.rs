@@ -153,12 +153,22 @@ pub struct Closed {
 
 /// What is told of connections. The tag that [`Sink::opened`] returns is kept with the connection and given back with
 /// every later event of it, so the sink needs no table of its own keyed by endpoints.
+///
+/// Of one packet: closed (those that fell silent before it, or made room for it), opened, packet, facts, burst. The times
+/// told of one connection never go back: a packet out of order is told at the time of the newest before it.
 pub trait Sink {
     /// A connection began; called before anything else of it.
     fn opened(&mut self, opened: &Opened) -> u32;
 
     /// A packet of it (the first one too). The hot call: once per packet.
     fn packet(&mut self, tag: u32, from_originator: bool, time_ns: i64, ip_bytes: u32);
+
+    /// Packets and bytes of one direction all at once, where only their sum is known: connection logs. Not called for
+    /// packets. By default it is one [`Sink::packet`] of as many bytes as fit.
+    fn volume(&mut self, tag: u32, from_originator: bool, time_ns: i64, volume: &Volume) {
+        let ip_bytes = u32::try_from(volume.ip_bytes).unwrap_or(u32::MAX);
+        self.packet(tag, from_originator, time_ns, ip_bytes);
+    }
 
     /// Something was learnt from its payload.
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>);
