@@ -3,3 +3,5 @@
 //! In: seeds and sizes. Out: capture files, counts, tables. Not its job: being part of the product.
 
 pub mod corpora;
+pub mod loops;
+pub mod runs;
