@@ -5,3 +5,4 @@
 pub mod corpora;
 pub mod loops;
 pub mod runs;
+pub mod stages;

@@ -24,7 +24,8 @@ const BEACONS: [&str; 6] = [
     "interval=40,jitter=0.1,speech=tcp,heartbeat=yes,country=SG,hosts=4,first-host=500",
 ];
 
-pub(super) fn scenario(size: &Size) -> Scenario {
+/// The scenario behind the mix.
+pub fn scenario(size: &Size) -> Scenario {
     let hosts = if size.hosts == 0 {
         (size.packets / PACKETS_PER_HOST).clamp(1_000, 10_000_000) as u32
     } else {

@@ -3,7 +3,7 @@
 //! In: which kind, how many packets. Out: a pcap. Not its job: keeping them; they go to a folder of the user's.
 
 mod flood;
-mod mix;
+pub mod mix;
 mod small;
 mod template;
 
