@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
-use balefire_capture::{Block, Fill, FileOptions, FileSource, PcapWriter, Source};
+use balefire_capture::{Block, FileOptions, FileSource, Fill, PcapWriter, Source};
 use balefire_decode::LinkType;
 
 /// Measured turns; the first of each is thrown away (the file comes into the page cache).
@@ -52,7 +52,11 @@ fn generate(path: &Path, sizes: &[usize]) -> Outcome<u64> {
     let mut bytes = 0;
     for turn in 0.. {
         let size = sizes[turn % sizes.len()];
-        writer.write(1_700_000_000_000_000_000 + turn as i64 * 1_000, size as u32, &frame[..size])?;
+        writer.write(
+            1_700_000_000_000_000_000 + turn as i64 * 1_000,
+            size as u32,
+            &frame[..size],
+        )?;
         bytes += 16 + size;
         if bytes >= FILE_BYTES {
             break;
@@ -84,7 +88,11 @@ fn with_source(path: &Path) -> Outcome<(u64, u64)> {
     let (mut packets, mut bytes) = (0, 0);
     while source.fill(&mut block)? != Fill::End {
         packets += block.frames.len() as u64;
-        bytes += block.frames.iter().map(|frame| u64::from(frame.wire_bytes)).sum::<u64>();
+        bytes += block
+            .frames
+            .iter()
+            .map(|frame| u64::from(frame.wire_bytes))
+            .sum::<u64>();
         block.clear();
     }
     Ok((packets, bytes))
