@@ -153,6 +153,9 @@ pub struct Closed {
 
 /// What is told of connections. The tag that [`Sink::opened`] returns is kept with the connection and given back with
 /// every later event of it, so the sink needs no table of its own keyed by endpoints.
+///
+/// Of one packet: closed (those that fell silent before it, or made room for it), opened, packet, facts, burst. The times
+/// told of one connection never go back: a packet out of order is told at the time of the newest before it.
 pub trait Sink {
     /// A connection began; called before anything else of it.
     fn opened(&mut self, opened: &Opened) -> u32;
