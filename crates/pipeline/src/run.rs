@@ -233,12 +233,14 @@ pub fn run(
         let capture = spawn(scope, "capture".to_owned(), || capture_loop.run(stop))?;
 
         let (detect, shared) = (Arc::clone(detect), Arc::clone(shared));
+        let keep_timelines = settings.keep_timelines;
         let collected = Collector {
             reports: inbox,
             workers,
             detect,
             shared,
             gauges,
+            keep_timelines,
             observer,
         }
         .run();
