@@ -21,7 +21,7 @@ use crate::hours::{HourClock, Step};
 use crate::log_source::{LogFault, LogInput, LogSource};
 use crate::queue::HourMark;
 use crate::run::{Observer, Outcome, PipelineError, Settings, spawn};
-use crate::worker::{WorkerCounts, WorkerEnd};
+use crate::worker::WorkerCounts;
 
 /// Entries that cross to a worker at a time: 144 KiB, which a second-level cache holds.
 const BATCH_ENTRIES: usize = 1024;
@@ -106,7 +106,15 @@ pub fn run_logs(
         };
         let reader = spawn(scope, "reader".to_owned(), || reader.run(stop))?;
         let (detect, shared) = (Arc::clone(detect), Arc::clone(shared));
-        let collected = Collector { reports: inbox, workers, detect, shared, gauges, observer }.run();
+        let collected = Collector {
+            reports: inbox,
+            workers,
+            detect,
+            shared,
+            gauges,
+            keep_timelines: settings.keep_timelines,
+            observer,
+        }.run();
         if collected.is_err() {
             // Whatever failed, the threads must end before the scope does.
             stop.store(true, Relaxed);
@@ -263,9 +271,8 @@ impl Worker {
                 Message::Hour(mark) => self.hour(mark),
             }
         }
-        let part = self.detector.finish();
-        let timelines = if self.keep_timelines { self.detector.timelines() } else { Vec::new() };
-        let _ = self.reports.send(Report::WorkerEnd(Box::new(WorkerEnd { part, timelines })));
+        let part = if self.keep_timelines { self.detector.finish_with_timelines() } else { self.detector.finish() };
+        let _ = self.reports.send(Report::WorkerEnd(Box::new(part)));
         self.replay.counters()
     }
 
@@ -295,3 +302,6 @@ impl Worker {
         let _ = self.reports.send(Report::Part { number: mark.number, part, counts });
     }
 }
+
+#[cfg(test)]
+mod tests;
