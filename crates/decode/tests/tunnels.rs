@@ -11,7 +11,7 @@ const ERSPAN_3: u16 = 0x22eb;
 
 fn packet(frame: &[u8]) -> Packet {
     let frame = whole(LinkType::ETHERNET, frame);
-    let packet = decode(frame).unwrap();
+    let packet = decode(frame).unwrap_or_else(|reject| panic!("{reject:?}"));
     assert_eq!(peek(frame), Some((packet.src, packet.dst)));
     packet
 }

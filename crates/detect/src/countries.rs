@@ -23,6 +23,9 @@ pub const EMBEDDED_NOTICE: &str = "Countries of registration: iptocc 1.4.175, co
      made from the delegated statistics of AFRINIC, APNIC, ARIN, LACNIC and RIPE NCC. \
      The country is the one an address block is registered in, which need not be where it is used.";
 
+/// About half a second of walking at the start.
+const MOST_NETWORKS_WALKED: usize = 4_000_000;
+
 /// Looks up hosting countries. Shared by all workers; never changes while running.
 pub struct Countries {
     data: Data,
@@ -63,7 +66,10 @@ impl Countries {
             date: EMBEDDED_DATE.to_owned(),
             meaning: "country of registration",
         };
-        Self { data: Data::Embedded, source }
+        Self {
+            data: Data::Embedded,
+            source,
+        }
     }
 
     /// A MaxMind DB file, whole, in memory; `name` is its file name, for messages and tables.
@@ -71,13 +77,23 @@ impl Countries {
     /// # Errors
     /// If the bytes are no such database, are cut short, or no record in it holds a country code.
     pub fn from_mmdb(name: &str, bytes: Vec<u8>) -> Result<Self, CountriesError> {
-        let error = |reason: String| CountriesError { name: name.to_owned(), reason };
+        let error = |reason: String| CountriesError {
+            name: name.to_owned(),
+            reason,
+        };
         let damaged = |cause: maxminddb::MaxMindDbError| {
-            error(format!("no usable MaxMind DB ({cause}); get the .mmdb file again, it may be cut short"))
+            error(format!(
+                "no usable MaxMind DB ({cause}); get the .mmdb file again, it may be cut short"
+            ))
         };
         let reader = Reader::from_source(bytes).map_err(damaged)?;
-        // Walks the whole tree and every record once, so that later look-ups cannot fail on damage.
-        reader.verify().map_err(damaged)?;
+        // A walk of the tree finds damage now rather than as missing countries later. The reader's own verification also
+        // refuses sound files of vendors that leave the description empty.
+        let networks = reader.networks(maxminddb::WithinOptions::default()).map_err(damaged)?;
+        networks
+            .take(MOST_NETWORKS_WALKED)
+            .try_for_each(|network| network.map(drop))
+            .map_err(damaged)?;
         let shape = shape(&reader).ok_or_else(|| {
             error(format!(
                 "a database of type \"{}\" without country codes (neither country.iso_code nor country_code); \
@@ -90,7 +106,10 @@ impl Countries {
             date: civil_date(reader.metadata().build_epoch),
             meaning: "country of location",
         };
-        Ok(Self { data: Data::Mmdb(Box::new(reader), shape), source })
+        Ok(Self {
+            data: Data::Mmdb(Box::new(reader), shape),
+            source,
+        })
     }
 
     /// What is printed beside every country table.
@@ -111,7 +130,7 @@ impl Countries {
             }
             Data::Mmdb(reader, shape) => {
                 let found = reader.lookup(ip).ok().and_then(|record| shape.code(&record));
-                found.map_or(Country::UNKNOWN, |code| country_of(code))
+                found.map_or(Country::UNKNOWN, country_of)
             }
         }
     }
@@ -119,7 +138,9 @@ impl Countries {
 
 impl fmt::Debug for Countries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Countries").field("source", &self.source).finish_non_exhaustive()
+        f.debug_struct("Countries")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
     }
 }
 
@@ -141,7 +162,11 @@ fn shape(reader: &Reader<Vec<u8>>) -> Option<Shape> {
     let networks = reader.networks(maxminddb::WithinOptions::default()).ok()?;
     let shapes = [Shape::Nested, Shape::Flat, Shape::Plain];
     networks.take(10_000).flatten().find_map(|record| {
-        shapes.into_iter().find(|shape| shape.code(&record).is_some_and(|code| country_of(code) != Country::UNKNOWN))
+        shapes.into_iter().find(|shape| {
+            shape
+                .code(&record)
+                .is_some_and(|code| country_of(code) != Country::UNKNOWN)
+        })
     })
 }
 
@@ -165,7 +190,11 @@ fn civil_date(unix_s: u64) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_index = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    let month = if month_index < 10 {
+        month_index + 3
+    } else {
+        month_index - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     format!("{year:04}-{month:02}-{day:02}")
 }

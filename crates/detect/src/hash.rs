@@ -59,7 +59,12 @@ impl Seed {
     #[inline]
     pub(crate) fn named(&self, name: u64, scope: Scope, relay: Option<Address>, port: u16) -> Destination {
         let through = relay.map_or(0, |address| self.address(address));
-        Destination { bits: (u128::from(name) << 64) | u128::from(through), port, transport: 0, scope }
+        Destination {
+            bits: (u128::from(name) << 64) | u128::from(through),
+            port,
+            transport: 0,
+            scope,
+        }
     }
 }
 
@@ -76,7 +81,13 @@ mod tests {
         assert_ne!(hash, Seed::new(2).destination(&key));
         assert_ne!(hash, one.destination(&Destination { port: 81, ..key }));
         assert_ne!(hash, one.destination(&Destination { transport: 17, ..key }));
-        assert_ne!(hash, one.destination(&Destination { scope: Scope::Name, ..key }));
+        assert_ne!(
+            hash,
+            one.destination(&Destination {
+                scope: Scope::Name,
+                ..key
+            })
+        );
         let host = one.address(address);
         assert_ne!(
             one.pair(host, hash, EvidenceKind::ConnectionBeacon),

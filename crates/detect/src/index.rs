@@ -16,7 +16,10 @@ const SMALLEST: usize = 64;
 
 impl Index {
     pub(crate) fn new() -> Self {
-        Self { cells: vec![0; SMALLEST], used: 0 }
+        Self {
+            cells: vec![0; SMALLEST],
+            used: 0,
+        }
     }
 
     /// The slot with this hash that `is` accepts.

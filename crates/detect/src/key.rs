@@ -34,7 +34,12 @@ pub(crate) struct Destination {
 impl Destination {
     #[inline]
     pub(crate) fn service(address: Address, port: u16, transport: Transport) -> Self {
-        Self { bits: address.bits(), port, transport: transport.0, scope: Scope::Service }
+        Self {
+            bits: address.bits(),
+            port,
+            transport: transport.0,
+            scope: Scope::Service,
+        }
     }
 
     /// Everything but the bits, packed for hashing.
@@ -69,11 +74,26 @@ mod tests {
 
     #[test]
     fn groups_are_no_servers() {
-        for group in ["224.0.0.251", "239.255.255.250", "255.255.255.255", "ff02::fb", "0.0.0.0", "127.0.0.1", "::1", "::"] {
-            assert!(is_group(Address::from(group.parse::<std::net::IpAddr>().unwrap())), "{group}");
+        for group in [
+            "224.0.0.251",
+            "239.255.255.250",
+            "255.255.255.255",
+            "ff02::fb",
+            "0.0.0.0",
+            "127.0.0.1",
+            "::1",
+            "::",
+        ] {
+            assert!(
+                is_group(Address::from(group.parse::<std::net::IpAddr>().unwrap())),
+                "{group}"
+            );
         }
         for one in ["223.255.255.255", "1.0.0.1", "2001:db8::1", "fe80::1"] {
-            assert!(!is_group(Address::from(one.parse::<std::net::IpAddr>().unwrap())), "{one}");
+            assert!(
+                !is_group(Address::from(one.parse::<std::net::IpAddr>().unwrap())),
+                "{one}"
+            );
         }
         assert!(is_directed_broadcast(Address::v4([192, 168, 1, 255]), Transport::UDP));
         assert!(!is_directed_broadcast(Address::v4([192, 168, 1, 255]), Transport::TCP));

@@ -44,7 +44,9 @@ pub(crate) struct Names {
 impl Names {
     /// `limit` names; up to as many again where timelines hold them all.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { table: Table::new(limit) }
+        Self {
+            table: Table::new(limit),
+        }
     }
 
     /// The slot of a name, new or known, and its hash.
@@ -56,7 +58,13 @@ impl Names {
             }
             return (slot, hash);
         }
-        let name = Name { hash, text: text.into(), holders: 0, domain_at: domain_at(text), again: false };
+        let name = Name {
+            hash,
+            text: text.into(),
+            holders: 0,
+            domain_at: domain_at(text),
+            again: false,
+        };
         (self.table.insert(name), hash)
     }
 
@@ -77,7 +85,16 @@ impl Names {
             return (slot, hash);
         }
         let domain: Box<str> = domain.into();
-        (self.table.insert(Name { hash, text: domain, holders: 0, domain_at: 0, again: false }), hash)
+        (
+            self.table.insert(Name {
+                hash,
+                text: domain,
+                holders: 0,
+                domain_at: 0,
+                again: false,
+            }),
+            hash,
+        )
     }
 
     /// The text, if the slot is of a name.

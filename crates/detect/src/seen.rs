@@ -107,7 +107,12 @@ impl Seen {
             }
             return;
         }
-        self.hosts.insert(Host { hash, address, period, again: false });
+        self.hosts.insert(Host {
+            hash,
+            address,
+            period,
+            again: false,
+        });
     }
 
     /// A destination was reached, by one more host if the pair is new.
@@ -120,21 +125,35 @@ impl Seen {
             }
             return;
         }
-        self.destinations.insert(Reached { hash, key: *key, hosts: 1, period });
+        self.destinations.insert(Reached {
+            hash,
+            key: *key,
+            hosts: 1,
+            period,
+        });
     }
 
     /// A pair without a timeline checked in.
     #[inline]
     pub(crate) fn pair(&mut self, hash: u64, time_ns: i64) -> Sighting {
         let Some(slot) = self.pairs.find(hash, |pair| pair.hash == hash) else {
-            self.pairs.insert(Pair { hash, first_ns: time_ns, second_ns: time_ns, twice: false });
+            self.pairs.insert(Pair {
+                hash,
+                first_ns: time_ns,
+                second_ns: time_ns,
+                twice: false,
+            });
             return Sighting::First;
         };
         let Some(pair) = self.pairs.at_mut(slot) else {
             return Sighting::Again;
         };
         // The same rule as a timeline's, so that a page load of many connections is one check-in here too.
-        let last_ns = if pair.second_ns != pair.first_ns { pair.second_ns } else { pair.first_ns };
+        let last_ns = if pair.second_ns != pair.first_ns {
+            pair.second_ns
+        } else {
+            pair.first_ns
+        };
         if time_ns.saturating_sub(last_ns).saturating_abs() < crate::COLLAPSE_NS {
             return Sighting::Again;
         }
@@ -151,15 +170,14 @@ impl Seen {
     /// Hosts that go to a destination.
     pub(crate) fn hosts_of(&self, hash: u64, key: &Destination) -> u32 {
         let slot = self.destinations.find(hash, |reached| reached.key == *key);
-        slot.and_then(|slot| self.destinations.at(slot)).map_or(0, |reached| reached.hosts)
+        slot.and_then(|slot| self.destinations.at(slot))
+            .map_or(0, |reached| reached.hosts)
     }
 
     /// Reads the cells where these three will be searched for.
     #[inline]
     pub(crate) fn touch_indexes(&self, host: u64, destination: u64, pair: u64) -> u64 {
-        self.hosts.touch_index(host)
-            ^ self.destinations.touch_index(destination)
-            ^ self.pairs.touch_index(pair)
+        self.hosts.touch_index(host) ^ self.destinations.touch_index(destination) ^ self.pairs.touch_index(pair)
     }
 
     /// Reads the entries themselves.
@@ -210,12 +228,15 @@ mod tests {
         seen.destination(5, &key, false, 0);
         seen.destination(5, &key, true, 1);
         assert_eq!(seen.hosts_of(5, &key), 2);
-        assert_eq!(seen.hosts_of(6, &key), 0);
+        assert_eq!(seen.hosts_of(6 << 32, &key), 0);
     }
 
     #[test]
     fn a_flood_of_single_pairs_leaves_those_seen_twice_for_a_round() {
-        let limits = Limits { pairs: 100, ..Limits::default() };
+        let limits = Limits {
+            pairs: 100,
+            ..Limits::default()
+        };
         let mut seen = Seen::new(&limits);
         seen.pair(1 << 32, 0);
         seen.pair(1 << 32, 10 * S);

@@ -41,7 +41,14 @@ pub(crate) struct Table<E> {
 
 impl<E: Entry> Table<E> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { index: Index::new(), entries: Slab::new(), limit: limit.max(1), hand: 0, live: 0, evicted: 0 }
+        Self {
+            index: Index::new(),
+            entries: Slab::new(),
+            limit: limit.max(1),
+            hand: 0,
+            live: 0,
+            evicted: 0,
+        }
     }
 
     #[inline]
@@ -68,7 +75,10 @@ impl<E: Entry> Table<E> {
     /// Second pass: reads the entry itself.
     #[inline]
     pub(crate) fn touch_entry(&self, hash: u64) -> u64 {
-        self.index.guess(hash).and_then(|slot| self.at(slot)).map_or(0, Entry::hash)
+        self.index
+            .guess(hash)
+            .and_then(|slot| self.at(slot))
+            .map_or(0, Entry::hash)
     }
 
     /// Adds an entry that is not in yet; evicts one if the table is full.
@@ -125,7 +135,11 @@ impl<E: Entry> Table<E> {
         let mut passed = 0;
         loop {
             let slot = self.hand;
-            self.hand = if self.hand as usize + 1 >= self.entries.len() { 0 } else { self.hand + 1 };
+            self.hand = if self.hand as usize + 1 >= self.entries.len() {
+                0
+            } else {
+                self.hand + 1
+            };
             let Some(entry) = self.at_mut(slot) else {
                 return Some(slot);
             };
@@ -169,11 +183,17 @@ mod tests {
     }
 
     fn thing(number: u64) -> Thing {
-        Thing { hash: number << 32 | number, again: false, held: false }
+        Thing {
+            hash: number << 32 | number,
+            again: false,
+            held: false,
+        }
     }
 
     fn holds(table: &Table<Thing>, number: u64) -> bool {
-        table.find(thing(number).hash, |found| found.hash == thing(number).hash).is_some()
+        table
+            .find(thing(number).hash, |found| found.hash == thing(number).hash)
+            .is_some()
     }
 
     #[test]
@@ -189,7 +209,10 @@ mod tests {
     #[test]
     fn a_second_chance_is_one_round() {
         let mut table = Table::new(3);
-        table.insert(Thing { again: true, ..thing(1) });
+        table.insert(Thing {
+            again: true,
+            ..thing(1)
+        });
         table.insert(thing(2));
         table.insert(thing(3));
         table.insert(thing(4));
@@ -203,7 +226,10 @@ mod tests {
     fn held_entries_stay_and_the_table_grows_by_them_only() {
         let mut table = Table::new(16);
         for number in 0..16 {
-            table.insert(Thing { held: true, ..thing(number) });
+            table.insert(Thing {
+                held: true,
+                ..thing(number)
+            });
         }
         for number in 100..200 {
             table.insert(thing(number));

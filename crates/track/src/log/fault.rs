@@ -43,6 +43,9 @@ impl Reason {
 }
 
 impl LineFault {
+    /// For lines that a reader did not read to their end.
+    pub const TOO_LONG: Self = Self::new(Reason::Long, "");
+
     pub(super) const fn new(reason: Reason, column: &'static str) -> Self {
         Self { reason, column }
     }
