@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
 
 use balefire_capture::{Block, Fill, Source};
-use balefire_decode::{Frame, Outermost, Transport, decode, outermost};
+use balefire_decode::{Address, Frame, Outermost, Transport, decode, outermost};
 use balefire_report::clean;
 use foldhash::fast::RandomState;
 use serde::Serialize;
@@ -100,14 +100,21 @@ impl Counts {
         } else {
             (outer.dst, outer.src)
         };
-        if outer.version == 4 {
-            self.ipv4 += 1;
-            // The low 32 bits of a mapped address are the IPv4 address.
-            self.pairs_ipv4
-                .add((low.bits() as u32, high.bits() as u32), MOST_PAIRS_IPV4);
-        } else {
-            self.ipv6 += 1;
-            self.pairs_ipv6.add((low.bits(), high.bits()), MOST_PAIRS_IPV6);
+        // Addresses that were not captured, or stand in a header that contradicts itself, are told as `::`; only as a
+        // source, and only in IPv6, is that an address.
+        let unknown = outer.dst == Address::UNSPECIFIED || (outer.version == 4 && outer.src == Address::UNSPECIFIED);
+        match (outer.version, unknown) {
+            (4, false) => {
+                // The low 32 bits of a mapped address are the IPv4 address.
+                self.pairs_ipv4
+                    .add((low.bits() as u32, high.bits() as u32), MOST_PAIRS_IPV4);
+            }
+            (_, false) => self.pairs_ipv6.add((low.bits(), high.bits()), MOST_PAIRS_IPV6),
+            _ => {}
+        }
+        match outer.version {
+            4 => self.ipv4 += 1,
+            _ => self.ipv6 += 1,
         }
         match outer.transport {
             Some(Transport::TCP) => self.tcp += 1,
@@ -168,7 +175,7 @@ impl<T: Copy + Eq + Hash> Pairs<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use balefire_decode::{Address, LinkType};
+    use balefire_decode::LinkType;
 
     fn outer(version: u8, src: Address, dst: Address) -> Outermost {
         Outermost {
@@ -186,9 +193,11 @@ mod tests {
         counts.add_outer(&outer(4, a, b));
         counts.add_outer(&outer(4, b, a));
         counts.add_outer(&outer(4, a, a));
+        counts.add_outer(&outer(4, Address::UNSPECIFIED, Address::UNSPECIFIED));
         counts.add_outer(&outer(6, Address::UNSPECIFIED, Address::v6([1; 16])));
+        counts.add_outer(&outer(6, Address::UNSPECIFIED, Address::UNSPECIFIED));
         let document = counts.document(0);
-        assert_eq!((document.ipv4, document.ipv6, document.udp, document.tcp), (3, 1, 4, 0));
+        assert_eq!((document.ipv4, document.ipv6, document.udp, document.tcp), (4, 2, 6, 0));
         assert_eq!((document.pairs_ipv4, document.pairs_ipv6), (2, 1));
     }
 

@@ -3,6 +3,11 @@
 //! Needs root: the test runs itself again under `unshare --net`, so that the cable lives in a namespace that is gone with
 //! the process. Without root it says SKIPPED and passes.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by its panic; helpers outside test functions too"
+)]
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 

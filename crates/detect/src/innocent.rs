@@ -489,6 +489,18 @@ pub(crate) fn by_name(name: &str) -> Option<Innocent> {
     best.map(|(_, innocent)| innocent)
 }
 
+/// What a registered domain stands for: known services live below it, among others perhaps.
+pub(crate) fn by_domain(domain: &str) -> Option<Innocent> {
+    let rows = NAMES
+        .iter()
+        .filter(|row| row.1.iter().any(|name| is_below(name, domain)));
+    let what = rows.map(|row| row.0).next()?;
+    Some(Innocent {
+        what,
+        log_odds: BY_PLATFORM,
+    })
+}
+
 /// Public resolvers by address, for DNS over HTTPS without a name. Source: the operators' pages (developers.google.com/speed/public-dns,
 /// developers.cloudflare.com/1.1.1.1, quad9.net, opendns.com).
 pub(crate) fn by_address(address: Address) -> Option<Innocent> {
@@ -555,6 +567,16 @@ mod tests {
         );
         assert_eq!(by_name("evilmicrosoft.com"), None);
         assert_eq!(by_name("microsoft.com.evil.example"), None);
+    }
+
+    #[test]
+    fn a_domain_is_known_by_what_lives_below_it() {
+        assert_eq!(
+            by_domain("msftconnecttest.com").map(|found| found.log_odds),
+            Some(BY_PLATFORM)
+        );
+        assert_eq!(by_domain("digicert.com").map(|found| found.log_odds), Some(BY_PLATFORM));
+        assert_eq!(by_domain("bad.example"), None);
     }
 
     #[test]

@@ -415,6 +415,9 @@ impl Detector {
         };
         record.timeline.check_in(item.time_ns, bytes);
         record.period = period;
+        if item.event != Event::Beat {
+            record.started(item.time_ns);
+        }
         if record.scope != Scope::Service {
             record.vote(item.server, item.port, item.transport);
         }

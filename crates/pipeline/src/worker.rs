@@ -179,7 +179,7 @@ impl Worker {
         gauges.timelines.store(detected.timelines, Relaxed);
         gauges
             .evictions
-            .store(tracked.evicted.iter().sum::<u64>() + detected.evictions(), Relaxed);
+            .store(tracked.evicted() + detected.evictions(), Relaxed);
     }
 
     fn own_gauges(&self) -> &WorkerGauges {

@@ -24,7 +24,7 @@ pub struct Counters {
     /// Closed by the end of the run.
     pub flushed: u64,
     /// Closed to make room, by [`Class`] in the order of [`Class::ALL`]. `Class::Ended` stays 0: those count as `ended`.
-    pub evicted: [u64; Class::ALL.len()],
+    pub evicted_by_class: [u64; Class::ALL.len()],
     /// Payload buffers taken over from an older connection because all were in use; its later facts are lost.
     pub buffers_taken_over: u64,
     /// Connections whose application data was not looked at to the end: larger than a buffer or in too many pieces.
@@ -33,6 +33,8 @@ pub struct Counters {
     pub names_truncated: u64,
     /// Packets older than the newest before them; taken at the time of their connection's newest packet.
     pub late: u64,
+    /// TCP packets without payload that only end a connection no longer known: they open none and are told to nobody.
+    pub stragglers: u64,
     /// Times the newest packet time proved wrong, by too many packets far behind it, and all began anew.
     pub clock_resets: u64,
 }
@@ -40,11 +42,16 @@ pub struct Counters {
 impl Counters {
     /// Connections closed, for whatever reason.
     pub fn closed(&self) -> u64 {
-        self.ended + self.timed_out + self.reused + self.flushed + self.evicted.iter().sum::<u64>()
+        self.ended + self.timed_out + self.reused + self.flushed + self.evicted()
+    }
+
+    /// Connections closed to make room.
+    pub fn evicted(&self) -> u64 {
+        self.evicted_by_class.iter().sum()
     }
 
     /// Connections of `class` closed to make room.
     pub const fn evicted_of(&self, class: Class) -> u64 {
-        self.evicted[class as usize]
+        self.evicted_by_class[class as usize]
     }
 }

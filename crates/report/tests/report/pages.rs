@@ -151,10 +151,21 @@ fn fields_are_described() {
     }
     let described = include_str!("../../FIELDS.md");
     let mut found = Vec::new();
-    keys(&serde_json::from_str(&json(&busy(), "tap1").unwrap()).unwrap(), &mut found);
+    keys(
+        &serde_json::from_str(&json(&busy(), "tap1").unwrap()).unwrap(),
+        &mut found,
+    );
     assert!(found.len() > 60);
     for key in found {
-        let forms = [format!("`{key}"), format!(".{key}`"), format!(".{key}["), format!("[].{key}")];
-        assert!(forms.iter().any(|form| described.contains(form)), "{key} is not in FIELDS.md");
+        let forms = [
+            format!("`{key}"),
+            format!(".{key}`"),
+            format!(".{key}["),
+            format!("[].{key}"),
+        ];
+        assert!(
+            forms.iter().any(|form| described.contains(form)),
+            "{key} is not in FIELDS.md"
+        );
     }
 }
