@@ -3,6 +3,8 @@
 //!
 //! In: a capture the program itself makes. Out: sent = received, no drops, a silent interface that still stops at once.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its surroundings fails")]
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

@@ -228,3 +228,191 @@ impl Covered {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Frame, LinkType, decode};
+
+    const SECOND_NS: i64 = 1_000_000_000;
+
+    /// A fragment of the datagram `id`: `offset` and `inside` in units of 8 bytes, the first one with ports 40000 and 53.
+    fn fragment(id: u16, transport: Transport, offset: u16, units: u8) -> Packet {
+        let mut inside = vec![0; usize::from(units) * 8];
+        if offset == 0 {
+            inside[..4].copy_from_slice(&[0x9c, 0x40, 0, 53]);
+        }
+        let total = (20 + inside.len() as u16).to_be_bytes();
+        let field = (0x2000 | offset).to_be_bytes();
+        let id = id.to_be_bytes();
+        let head = [
+            0x45,
+            0,
+            total[0],
+            total[1],
+            id[0],
+            id[1],
+            field[0],
+            field[1],
+            64,
+            transport.0,
+            0,
+            0,
+            10,
+            0,
+            0,
+            1,
+            10,
+            0,
+            0,
+            2,
+        ];
+        let bytes = [head.as_slice(), &inside].concat();
+        decode(Frame {
+            link: LinkType::RAW,
+            bytes: &bytes,
+            wire_bytes: bytes.len() as u32,
+        })
+        .unwrap()
+    }
+
+    fn resolved(table: &mut FragmentTable, mut packet: Packet, time_ns: i64) -> (u16, u16) {
+        table.resolve(&mut packet, time_ns);
+        (packet.src_port, packet.dst_port)
+    }
+
+    #[test]
+    fn later_fragments_get_the_ports_of_their_first() {
+        let mut table = FragmentTable::new(64, 1);
+        assert_eq!(
+            resolved(&mut table, fragment(7, Transport::UDP, 2, 2), 0),
+            (0, 0),
+            "before its first"
+        );
+        assert_eq!(resolved(&mut table, fragment(7, Transport::UDP, 0, 2), 0), (40000, 53));
+        assert_eq!(resolved(&mut table, fragment(7, Transport::UDP, 2, 2), 1), (40000, 53));
+        assert_eq!(
+            resolved(&mut table, fragment(8, Transport::UDP, 2, 2), 1),
+            (0, 0),
+            "another datagram"
+        );
+        assert_eq!(
+            resolved(&mut table, fragment(7, Transport::TCP, 2, 2), 1),
+            (0, 0),
+            "another protocol"
+        );
+        let counters = FragmentCounters {
+            matched: 1,
+            unmatched: 3,
+            ..FragmentCounters::default()
+        };
+        assert_eq!(table.counters(), counters);
+    }
+
+    #[test]
+    fn a_first_fragment_is_forgotten_after_its_time() {
+        let mut table = FragmentTable::new(64, 1);
+        resolved(&mut table, fragment(7, Transport::UDP, 0, 2), 100 * SECOND_NS);
+        assert_eq!(
+            resolved(&mut table, fragment(7, Transport::UDP, 2, 2), 130 * SECOND_NS),
+            (40000, 53)
+        );
+        assert_eq!(
+            resolved(&mut table, fragment(7, Transport::UDP, 4, 2), 130 * SECOND_NS + 1),
+            (0, 0)
+        );
+        assert_eq!(
+            resolved(&mut table, fragment(7, Transport::UDP, 6, 2), 69 * SECOND_NS),
+            (0, 0),
+            "time ran backwards"
+        );
+        assert_eq!(
+            resolved(&mut table, fragment(7, Transport::UDP, 8, 2), i64::MIN),
+            (0, 0)
+        );
+    }
+
+    #[test]
+    fn overlaps_and_tiny_firsts_are_counted() {
+        let mut table = FragmentTable::new(64, 1);
+        for (offset, units, overlaps) in [
+            (0, 4, 0),
+            (4, 4, 0),
+            (12, 2, 0),
+            (8, 2, 0),
+            (9, 1, 1),
+            (1, 1, 2),
+            (20, 2, 2),
+            (13, 8, 3),
+            (0, 4, 4),
+        ] {
+            resolved(&mut table, fragment(7, Transport::UDP, offset, units), 0);
+            assert_eq!(table.counters().overlaps, overlaps, "{units} units from {offset}");
+        }
+        for (units, tiny_first) in [(1, 1), (2, 2), (3, 2)] {
+            // Only TCP hides flags in what follows.
+            let mut first = fragment(units.into(), Transport::UDP, 0, units);
+            first.transport = Transport::TCP;
+            resolved(&mut table, first, 0);
+            assert_eq!(table.counters().tiny_first, tiny_first, "{units} units");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_datagram_is_known_by_its_identification() {
+        let mut table = FragmentTable::new(64, 1);
+        let mut first = fragment(7, Transport::UDP, 0, 2);
+        (first.src, first.dst) = (Address::v6([1; 16]), Address::v6([2; 16]));
+        // The later fragment's header names the destination options that only the first one holds.
+        let mut later = fragment(7, Transport(60), 2, 2);
+        (later.src, later.dst) = (first.src, first.dst);
+        table.resolve(&mut first, 0);
+        table.resolve(&mut later, 0);
+        assert_eq!((later.transport, later.dst_port), (Transport::UDP, 53));
+    }
+
+    #[test]
+    fn a_flood_evicts_and_is_counted() {
+        let mut table = FragmentTable::new(1000, 1);
+        assert_eq!(table.capacity(), 1024);
+        for id in 0..10_000 {
+            resolved(&mut table, fragment(id, Transport::UDP, 0, 2), id.into());
+        }
+        let live = table.slots.iter().flatten().count();
+        assert_eq!(table.counters().evicted as usize, 10_000 - live);
+        assert!(live > 1000, "sets fill evenly, {live} of 1024");
+        assert_eq!(
+            resolved(&mut table, fragment(9_999, Transport::UDP, 2, 2), 10_000),
+            (40000, 53),
+            "the newest stays"
+        );
+        for id in 0..2_000 {
+            resolved(&mut table, fragment(id, Transport::UDP, 0, 2), 100 * SECOND_NS);
+        }
+        assert!(table.counters().evicted < 10_000 + 1_000, "the expired are no loss");
+    }
+
+    proptest! {
+        /// Against a plain list of units: as long as the ranges suffice, an overlap is counted exactly when a unit comes twice.
+        #[test]
+        fn fragments_in_order_overlap_exactly_where_units_repeat(units in proptest::collection::vec(1..5_u8, 1..12), back in 0..3_u16) {
+            let mut table = FragmentTable::new(8, 1);
+            let mut next = 0;
+            let mut overlaps = 0;
+            for (index, &count) in units.iter().enumerate() {
+                let steps_back = if index > 0 && index % 3 == 0 { back } else { 0 };
+                let offset = if index > 0 { (next - steps_back).max(1) } else { 0 };
+                let repeats = index > 0 && offset < next;
+                overlaps += u64::from(repeats);
+                resolved(&mut table, fragment(7, Transport::UDP, offset, count), 0);
+                if !repeats {
+                    next = offset + u16::from(count);
+                }
+            }
+            prop_assert_eq!(table.counters().overlaps, overlaps);
+            prop_assert_eq!(table.counters().matched, units.len() as u64 - 1);
+        }
+    }
+}

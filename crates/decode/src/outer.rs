@@ -90,3 +90,122 @@ fn transport_6(span: Span<'_>) -> Option<Transport> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LinkType;
+
+    /// UDP ports, length, and four bytes.
+    const DATAGRAM: [u8; 12] = [3, 232, 7, 208, 0, 12, 0, 0, 1, 2, 3, 4];
+    const SRC: [u8; 4] = [10, 0, 0, 1];
+    const DST: [u8; 4] = [10, 0, 0, 2];
+
+    fn ethernet(ether_type: u16, ip: &[u8]) -> Option<Outermost> {
+        let bytes = [&[2; 12], ether_type.to_be_bytes().as_slice(), ip].concat();
+        outermost(Frame {
+            link: LinkType::ETHERNET,
+            bytes: &bytes,
+            wire_bytes: bytes.len() as u32,
+        })
+    }
+
+    fn ip_4(first: u8, total: u16, fragment: u16, protocol: u8, inside: &[u8]) -> Vec<u8> {
+        let [total, fragment] = [total.to_be_bytes(), fragment.to_be_bytes()];
+        let head = [
+            first,
+            0,
+            total[0],
+            total[1],
+            0,
+            7,
+            fragment[0],
+            fragment[1],
+            64,
+            protocol,
+            0,
+            0,
+        ];
+        [head.as_slice(), &SRC, &DST, inside].concat()
+    }
+
+    fn ip_6(next: u8, inside: &[u8]) -> Vec<u8> {
+        [
+            &[0x60, 0, 0, 0, 0, inside.len() as u8, next, 64],
+            [1; 16].as_slice(),
+            &[2; 16],
+            inside,
+        ]
+        .concat()
+    }
+
+    fn transport(found: Option<Outermost>) -> Option<u8> {
+        found.unwrap().transport.map(|transport| transport.0)
+    }
+
+    #[test]
+    fn the_first_header_counts() {
+        let inner = ip_4(0x45, 32, 0, 17, &DATAGRAM);
+        let found = ethernet(0x0800, &ip_4(0x45, 52, 0, 4, &inner)).unwrap();
+        assert_eq!((found.version, found.transport), (4, Some(Transport(4))));
+        assert_eq!(found.pair(), Some((Address::v4(SRC), Address::v4(DST))));
+        assert_eq!(transport(ethernet(0x86dd, &ip_6(41, &ip_6(17, &DATAGRAM)))), Some(41));
+        assert_eq!(ethernet(0x0806, &inner), None);
+    }
+
+    #[test]
+    fn transport_right_after_the_header() {
+        let four = |fragment| transport(ethernet(0x0800, &ip_4(0x45, 32, fragment, 17, &DATAGRAM)));
+        assert_eq!(
+            (four(0), four(0x2000), four(0x2001), four(1)),
+            (Some(17), Some(17), None, None)
+        );
+        assert_eq!(
+            transport(ethernet(0x0800, &ip_4(0x45, 20, 0, 17, &[]))),
+            None,
+            "no payload"
+        );
+        let six = |head: [u8; 8]| transport(ethernet(0x86dd, &ip_6(44, &[head.as_slice(), &DATAGRAM].concat())));
+        assert_eq!(
+            (six([17, 0, 0, 1, 0, 0, 0, 0]), six([17, 0, 0, 8, 0, 0, 0, 0])),
+            (Some(17), None)
+        );
+        let chain = [&[60, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0], DATAGRAM.as_slice()].concat();
+        assert_eq!(transport(ethernet(0x86dd, &ip_6(0, &chain))), Some(17));
+        let authenticated = [&[17, 4], [0; 22].as_slice(), &DATAGRAM].concat();
+        assert_eq!(transport(ethernet(0x86dd, &ip_6(51, &authenticated))), Some(17));
+        assert_eq!(
+            transport(ethernet(0x0800, &ip_4(0x45, 56, 0, 51, &authenticated))),
+            Some(51),
+            "IPv4 knows no extensions"
+        );
+    }
+
+    #[test]
+    fn a_damaged_header_counts_without_addresses() {
+        for damaged in [
+            ip_4(0x44, 32, 0, 17, &DATAGRAM),
+            ip_4(0x95, 32, 0, 17, &DATAGRAM),
+            ip_4(0x65, 32, 0, 17, &DATAGRAM),
+            ip_4(0x45, 10, 0, 17, &DATAGRAM),
+            Vec::new(),
+        ] {
+            let found = ethernet(0x0800, &damaged).unwrap();
+            assert_eq!(
+                (found.version, found.transport, found.pair()),
+                (4, None, None),
+                "{damaged:02x?}"
+            );
+        }
+        assert_eq!(
+            ethernet(0x86dd, &ip_4(0x45, 32, 0, 17, &DATAGRAM)),
+            None,
+            "IPv6 must be IPv6"
+        );
+        let cut = ethernet(0x0800, &ip_4(0x45, 32, 0, 17, &DATAGRAM)[..18]).unwrap();
+        assert_eq!(
+            (cut.src, cut.dst, cut.transport),
+            (Address::v4(SRC), Address::UNSPECIFIED, None)
+        );
+    }
+}

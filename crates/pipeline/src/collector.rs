@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use balefire_capture::KernelCounters;
-use balefire_detect::{Accounting, Part, Period, PeriodKind, QueueDrops, Reject, Shared, Summary, TimelineRow};
+use balefire_detect::{Accounting, Part, Period, PeriodKind, QueueDrops, Reject, Shared, Summary};
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 
 use crate::capture_loop::{CaptureCounts, CaptureEnd};
 use crate::gauges::{Gauges, Watch};
 use crate::queue::HourMark;
 use crate::run::{Observer, Outcome, PipelineError};
-use crate::worker::{WorkerCounts, WorkerEnd};
+use crate::worker::WorkerCounts;
 
 /// Wall time between snapshots.
 const TICK: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ pub(crate) enum Report {
         counts: WorkerCounts,
     },
     /// A worker's part of the run; nothing follows from it.
-    WorkerEnd(Box<WorkerEnd>),
+    WorkerEnd(Box<Part>),
     /// Nothing follows from the capture thread.
     CaptureEnd(Box<CaptureEnd>),
 }
@@ -52,6 +52,7 @@ pub(crate) struct Collector<'a> {
     pub(crate) detect: Arc<balefire_detect::Settings>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) gauges: Arc<Gauges>,
+    pub(crate) keep_timelines: bool,
     pub(crate) observer: &'a mut dyn Observer,
 }
 
@@ -101,7 +102,6 @@ impl Collector<'_> {
         let RunTotals {
             part,
             ended,
-            mut timelines,
             capture,
             capture_counts,
             worker_counts,
@@ -121,9 +121,13 @@ impl Collector<'_> {
             partial: false,
         };
         let accounting = accounting(&capture_counts, &worker_counts);
+        let timelines = if self.keep_timelines {
+            part.timelines(&self.detect, &self.shared)
+        } else {
+            Vec::new()
+        };
         let mut summary = part.conclude(&self.detect, &self.shared, period, accounting);
         (summary.first_packet_ns, summary.last_packet_ns) = (first, last);
-        timelines.sort_by(|a, b| row_key(a).cmp(&row_key(b)));
         Ok(Outcome {
             summary,
             timelines,
@@ -141,19 +145,17 @@ impl Collector<'_> {
 struct RunTotals {
     part: Option<Part>,
     ended: usize,
-    timelines: Vec<TimelineRow>,
     capture: Option<CaptureEnd>,
     capture_counts: CaptureCounts,
     worker_counts: WorkerCounts,
 }
 
 impl RunTotals {
-    fn add_worker(&mut self, end: WorkerEnd) {
+    fn add_worker(&mut self, part: Part) {
         match &mut self.part {
-            Some(part) => part.merge(end.part),
-            None => self.part = Some(end.part),
+            Some(merged) => merged.merge(part),
+            None => self.part = Some(part),
         }
-        self.timelines.extend(end.timelines);
         self.ended += 1;
     }
 }
@@ -214,9 +216,4 @@ fn accounting(capture: &CaptureCounts, workers: &WorkerCounts) -> Accounting {
         kernel_drops: capture.kernel.map(|kernel| kernel.dropped_kernel),
         interface_drops: capture.kernel.map(|kernel| kernel.dropped_interface),
     }
-}
-
-/// The order of exported timelines; every timeline has its own key, so the order is total.
-fn row_key(row: &TimelineRow) -> impl Ord {
-    (row.host, row.server, row.port, row.name.clone(), row.kind)
 }

@@ -100,7 +100,7 @@ impl HourClock {
         let spanned = if self.hours == 0 {
             0
         } else {
-            (self.start_ns - self.first_hour_ns) / HOUR_NS + 1
+            self.start_ns.saturating_sub(self.first_hour_ns) / HOUR_NS + 1
         };
         (self.hours, spanned.unsigned_abs())
     }
@@ -115,7 +115,7 @@ impl HourClock {
     fn period(&self, run_ends: bool) -> Period {
         let begun_late = self
             .run_first_ns
-            .is_some_and(|first| first - self.start_ns > EDGE_TOLERANCE_NS);
+            .is_some_and(|first| first.saturating_sub(self.start_ns) > EDGE_TOLERANCE_NS);
         let ended_early = run_ends && self.end_ns.saturating_sub(self.newest_ns) > EDGE_TOLERANCE_NS;
         let partial = begun_late || ended_early;
         Period {

@@ -97,11 +97,6 @@ impl Lane {
         self.queue.len()
     }
 
-    /// Messages it can hold.
-    pub(crate) fn capacity(&self) -> usize {
-        self.queue.capacity()
-    }
-
     /// Whether the worker has ended, by a bug if nobody told it to.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)

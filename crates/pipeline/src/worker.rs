@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use balefire_capture::{Block, FrameRecord};
 use balefire_decode::{Address, FragmentPlace, FragmentTable, Frame, Packet, Reject, Transport, decode};
-use balefire_detect::{Detector, Part, TimelineRow};
+use balefire_detect::Detector;
 use balefire_track::{Arrival, Tracker};
 use crossbeam::channel::Sender;
 use crossbeam::queue::ArrayQueue;
@@ -48,13 +48,6 @@ impl WorkerCounts {
             *sum += frames;
         }
     }
-}
-
-/// A worker's answer to the end of the run.
-#[derive(Debug)]
-pub(crate) struct WorkerEnd {
-    pub(crate) part: Part,
-    pub(crate) timelines: Vec<TimelineRow>,
 }
 
 /// One worker.
@@ -148,6 +141,9 @@ impl Worker {
     fn hour(&mut self, mark: HourMark, counts: WorkerCounts) {
         if mark.last {
             self.tracker.flush(&mut self.detector);
+        } else {
+            // What timed out within the hour is told in it, whether or not this worker saw a later packet.
+            self.tracker.advance(mark.period.end_ns, &mut self.detector);
         }
         let part = Box::new(self.detector.close_hour());
         // The collector outlives the workers; if it failed, the run is ending anyway.
@@ -159,15 +155,12 @@ impl Worker {
     }
 
     fn end(mut self) {
-        let part = self.detector.finish();
-        let timelines = if self.keep_timelines {
-            self.detector.timelines()
+        let part = if self.keep_timelines {
+            self.detector.finish_with_timelines()
         } else {
-            Vec::new()
+            self.detector.finish()
         };
-        let _ = self
-            .reports
-            .send(Report::WorkerEnd(Box::new(WorkerEnd { part, timelines })));
+        let _ = self.reports.send(Report::WorkerEnd(Box::new(part)));
     }
 
     fn show(&self, hour: &WorkerCounts, before: &WorkerCounts) {

@@ -163,6 +163,13 @@ pub trait Sink {
     /// A packet of it (the first one too). The hot call: once per packet, but for [`crate::Counters::stragglers`].
     fn packet(&mut self, tag: u32, from_originator: bool, time_ns: i64, ip_bytes: u32);
 
+    /// Packets and bytes of one direction all at once, where only their sum is known: connection logs. Not called for
+    /// packets. By default it is one [`Sink::packet`] of as many bytes as fit.
+    fn volume(&mut self, tag: u32, from_originator: bool, time_ns: i64, volume: &Volume) {
+        let ip_bytes = u32::try_from(volume.ip_bytes).unwrap_or(u32::MAX);
+        self.packet(tag, from_originator, time_ns, ip_bytes);
+    }
+
     /// Something was learnt from its payload.
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>);
 

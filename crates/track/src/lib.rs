@@ -14,6 +14,7 @@ mod counters;
 mod event;
 mod index;
 mod key;
+pub mod log;
 mod originator;
 mod prefetch;
 mod queues;

@@ -18,6 +18,10 @@ const SECONDS_PER_HOUR: f64 = 3_600.0;
 /// Spread of the gap between sessions; the median is chosen so that the mean gives the scenario's rate.
 const SESSION_GAP_SIGMA: f64 = 1.0;
 
+/// Names that a host keeps, and for how long: content networks say a few minutes.
+const KNOWN_NAMES: usize = 8;
+const NAME_TTL_S: u32 = 300;
+
 /// How many different servers of third parties there are to every ten sites.
 const SHARED_SERVERS_PER_TEN_SITES: u64 = 2;
 
@@ -32,6 +36,9 @@ pub(super) struct Person {
     pages_left: u32,
     /// The site being read: the next page is mostly there.
     site: u64,
+    /// Names the host still knows, and until when: what was asked last.
+    known: [(u64, i64); KNOWN_NAMES],
+    asked: usize,
 }
 
 impl Person {
@@ -46,6 +53,8 @@ impl Person {
             response_bytes: scenario.response_bytes,
             pages_left: 0,
             site: 0,
+            known: [(u64::MAX, i64::MIN); KNOWN_NAMES],
+            asked: 0,
         }
     }
 
@@ -69,8 +78,17 @@ impl Person {
     fn load(&mut self, number: u64, now_ns: i64, plan: &mut Plan) {
         let caller = &mut self.caller;
         let server = site(number, caller.host.is_v6());
-        let at = caller.resolve(plan, &server, 300, now_ns);
-        let median = 1_500.0;
+        let mut at = now_ns;
+        if !self
+            .known
+            .iter()
+            .any(|(name, until_ns)| *name == number && now_ns < *until_ns)
+        {
+            at = caller.resolve(plan, &server, NAME_TTL_S, now_ns);
+            self.known[self.asked % KNOWN_NAMES] = (number, now_ns + i64::from(NAME_TTL_S) * NS_PER_S);
+            self.asked += 1;
+        }
+        let median = 850.0;
         let bytes = |random: &mut Random| (random.log_normal(median, 1.2) as u32).clamp(120, self.response_bytes);
         if server.port == 80 {
             let exchange = Exchange {
@@ -82,7 +100,7 @@ impl Person {
         }
         let browser = caller.host.browser;
         let mut talk = caller.greet_tls(plan, &server, browser, at);
-        for _ in 0..1 + caller.random.below(3) {
+        for _ in 0..1 + caller.random.below(5) {
             let request_bytes = caller.random.between(90, 700) as u32;
             let exchange = Exchange {
                 request_bytes,

@@ -125,7 +125,8 @@ impl Routine {
 
     fn ask_time(&mut self, now_ns: i64, plan: &mut Plan) {
         let server = self.server(u64::from(self.count % 3), 123, "pool.ntp.org");
-        let at = if self.count == 0 {
+        // Clients ask for the pool's addresses anew about once a day, 84 polls.
+        let at = if self.count.is_multiple_of(84) {
             self.caller.resolve(plan, &server, 3_600, now_ns)
         } else {
             now_ns

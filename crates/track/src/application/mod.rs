@@ -11,7 +11,7 @@ mod buffer;
 mod client_hello;
 mod dns;
 mod http;
-mod name;
+pub(crate) mod name;
 
 use crate::Fact;
 use buffer::{Buffer, Pool};

@@ -153,7 +153,7 @@ proptest! {
         let is_icmp = |one: &Conversation| one.originator.1 >= 8;
         modelled.iter_mut().filter(|one| is_icmp(one)).for_each(|one| one.originator.1 = 8);
         prop_assert_eq!(sorted(tracked.collect()), sorted(modelled));
-        prop_assert_eq!(tracker.counters().opened, record.opened.into());
+        prop_assert_eq!(tracker.counters().opened, u64::from(record.opened));
     }
 
     #[test]

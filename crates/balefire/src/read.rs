@@ -1,0 +1,99 @@
+//! `balefire read`: capture files through the whole detector.
+//!
+//! In: what was typed. Out: the answer, and the exit code. Not its job: reading files (`capture`), running (`run`).
+
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use balefire_capture::{CaptureError, FileOptions, FileSource, PcapWriter};
+use balefire_decode::LinkType;
+
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::flags::ReadFlags;
+use crate::output;
+use crate::plan::Plan;
+use crate::run::{self, Title};
+use crate::settings::Settings;
+use crate::signals::{self, Ending};
+
+pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
+    let settings = Settings::load(&flags.settings)?;
+    let plan = Plan::new(&settings, &flags.output, &[])?;
+    let source = open(&flags.captures, &settings.capture.filter)?;
+    let stop = signals::watch(Ending::at_once())?;
+    let console = Console::for_files(plan.hours.as_ref(), plan.quiet);
+    let exit = run::run(Box::new(source), &plan, console, &title(&flags.captures), &stop.asked)?;
+    if stop.was_signalled() {
+        output::complain("stopped by a signal before the end of the input; the answer is of what was read until then");
+        return Ok(Exit::Failed);
+    }
+    Ok(exit)
+}
+
+/// Opens capture files, with a filter if it says anything.
+pub(crate) fn open(captures: &[PathBuf], filter: &str) -> Result<FileSource, Failure> {
+    FileSource::open(captures, &options(filter)).map_err(failure)
+}
+
+/// Whether libpcap takes the expression: opens a capture without packets with it.
+pub(crate) fn check_filter(filter: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::failed(error.to_string());
+    let empty = PcapWriter::new(Vec::new(), LinkType(1))
+        .and_then(PcapWriter::finish)
+        .map_err(failed)?;
+    let opened = FileSource::from_reader("no packets".into(), Cursor::new(empty), &options(filter));
+    opened.map(drop).map_err(failure)
+}
+
+fn options(filter: &str) -> FileOptions {
+    let filter = Some(filter.trim()).filter(|filter| !filter.is_empty());
+    FileOptions {
+        filter: filter.map(str::to_owned),
+    }
+}
+
+fn failure(error: CaptureError) -> Failure {
+    match error {
+        CaptureError::Filter { .. } => Failure::usage(error.to_string()),
+        error => Failure::failed(error.to_string()),
+    }
+}
+
+fn title(captures: &[PathBuf]) -> Title {
+    let names: Vec<String> = captures.iter().map(|path| path.display().to_string()).collect();
+    let input = match &names[..] {
+        [one] if one == "-" => "standard input".to_owned(),
+        [one] => one.clone(),
+        _ => format!("{} and {} more", names[0], names.len() - 1),
+    };
+    let again = names
+        .iter()
+        .all(|name| name != "-")
+        .then(|| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" "));
+    Title { input, again }
+}
+
+/// The name as a shell takes it.
+fn quoted(name: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./+:,@%".contains(letter);
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles() {
+        assert_eq!(title(&["-".into()]).input, "standard input");
+        assert!(title(&["-".into()]).again.is_none());
+        let two = title(&["a.pcap".into(), "it's.pcap".into()]);
+        assert_eq!(two.input, "a.pcap and 1 more");
+        assert_eq!(two.again.as_deref(), Some("a.pcap 'it'\\''s.pcap'"));
+    }
+}

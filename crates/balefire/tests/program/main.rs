@@ -1,0 +1,10 @@
+//! The program through its binary. One test binary, one file per topic.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set up its surroundings fails")]
+
+mod answers;
+mod bench;
+mod damage;
+mod hours;
+mod settings;
+mod usage;
