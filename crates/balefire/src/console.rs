@@ -253,7 +253,6 @@ fn progress(bar: &ProgressBar, snapshot: &Snapshot) {
     let source = &snapshot.source;
     if bar.length().is_none() {
         let template = if source.input_bytes_total > 0 {
-            bar.set_length(source.input_bytes_total);
             "{bar:30} {percent:>3} %  {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left  {msg}"
         } else {
             "{spinner} {decimal_bytes}  {decimal_bytes_per_sec}  {msg}"
@@ -261,6 +260,10 @@ fn progress(bar: &ProgressBar, snapshot: &Snapshot) {
         // The templates are constants; if one were wrong the plain bar would stay.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
+        }
+        // After the style: a length makes the bar draw itself.
+        if source.input_bytes_total > 0 {
+            bar.set_length(source.input_bytes_total);
         }
     }
     bar.set_position(source.input_bytes);

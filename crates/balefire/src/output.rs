@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use balefire_report::Style;
+use balefire_report::{Style, clean};
 
 use crate::exit::Failure;
 
@@ -21,9 +21,11 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// One line (or a few) on standard error, in the program's name. Nothing can be done if that fails.
+/// One line (or a few) on standard error, in the program's name; file names in it cannot draw. Nothing can be done if
+/// that fails.
 pub(crate) fn complain(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "balefire: {message}");
+    let lines: Vec<String> = message.lines().map(clean).collect();
+    let _ = writeln!(io::stderr().lock(), "balefire: {}", lines.join("\n"));
 }
 
 /// One line on standard error, as it is.

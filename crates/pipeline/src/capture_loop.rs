@@ -252,7 +252,11 @@ impl CaptureLoop {
                 Ok(()) => return Ok(()),
                 Err(back) => message = back,
             }
-            self.wait()?;
+            // Only this lane counts: at the end of the run other workers have ended already, as they were told to.
+            if self.lanes[worker].is_gone() {
+                return Err(WorkerGone);
+            }
+            self.nap();
         }
     }
 
@@ -372,10 +376,14 @@ impl CaptureLoop {
         if self.lanes.iter().any(Lane::is_gone) {
             return Err(WorkerGone);
         }
+        self.nap();
+        Ok(())
+    }
+
+    fn nap(&mut self) {
         let asleep = Instant::now();
         self.parker.park_timeout(NAP);
         self.idle_ns += u64::try_from(asleep.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Ok(())
     }
 
     fn read_kernel(&mut self, now: bool) {

@@ -104,12 +104,18 @@ impl Lane {
 }
 
 impl Inbox {
-    /// The next message; sleeps while there is none. `idle_ns` grows by the time slept.
+    /// The next message; sleeps while there is none. `idle_ns` grows by the time slept. Where the capture thread is gone
+    /// without a word (another worker failed) that is the end.
     pub(crate) fn pop(&self, idle_ns: &mut u64) -> Message {
         loop {
+            // Looked at before the queue: what the capture thread pushed last is then taken all the same.
+            let alone = Arc::strong_count(&self.queue) == 1;
             if let Some(message) = self.queue.pop() {
                 self.capture.unpark();
                 return message;
+            }
+            if alone {
+                return Message::End;
             }
             let asleep = Instant::now();
             self.parker.park_timeout(NAP);
@@ -213,5 +219,29 @@ mod tests {
         assert!(matches!(inbox.pop(&mut idle_ns), Message::End));
         drop(inbox);
         assert!(lane.is_gone());
+    }
+
+    #[test]
+    fn a_capture_thread_that_is_gone_ends_its_workers() {
+        let (lane, inbox) = lane(2, Parker::new().unparker().clone());
+        let period = Period {
+            kind: balefire_detect::PeriodKind::Hour,
+            start_ns: 0,
+            end_ns: 1,
+            partial: true,
+        };
+        let mark = HourMark {
+            number: 0,
+            period,
+            last: false,
+        };
+        assert!(lane.push(Message::Hour(mark)).is_ok());
+        drop(lane);
+        let mut idle_ns = 0;
+        assert!(
+            matches!(inbox.pop(&mut idle_ns), Message::Hour(_)),
+            "what was pushed comes first"
+        );
+        assert!(matches!(inbox.pop(&mut idle_ns), Message::End));
     }
 }

@@ -84,7 +84,7 @@ pub(crate) fn percent(share: f64) -> String {
 /// A score with two digits, which never claims a certainty it has not: `>0.99`, `<0.01`.
 pub(crate) fn score(score: f64) -> String {
     match score {
-        s if s < 1.0 && s >= 0.995 => ">0.99".to_owned(),
+        s if (0.995..1.0).contains(&s) => ">0.99".to_owned(),
         s if s > 0.0 && s < 0.005 => "<0.01".to_owned(),
         s => format!("{:.2}", finite(s)),
     }

@@ -111,4 +111,9 @@ fn a_file_name_cannot_draw_either() {
     fs::rename(capture, &hostile).unwrap();
     let table = output_of(balefire(&["read"]).arg(&hostile), 0);
     assert!(!table.contains('\u{1b}'), "{table:?}");
+    let missing = complaint_of(&mut balefire(&["read", "\u{1b}[2Jgone.pcap"]), 1);
+    assert!(
+        missing.contains("gone.pcap") && !missing.contains('\u{1b}'),
+        "{missing:?}"
+    );
 }
