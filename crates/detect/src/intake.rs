@@ -7,7 +7,7 @@
 //! for at once. Nothing here depends on how long the queue is.
 
 use balefire_decode::{Address, Transport};
-use balefire_track::{Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink};
+use balefire_track::{Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
 
 use crate::Timeline;
 use crate::candidate::behind_relay;
@@ -114,6 +114,11 @@ impl Sink for Detector {
     #[inline]
     fn packet(&mut self, tag: u32, from_originator: bool, time_ns: i64, ip_bytes: u32) {
         self.traffic.packet(tag, from_originator, time_ns, ip_bytes);
+    }
+
+    fn volume(&mut self, tag: u32, from_originator: bool, time_ns: i64, volume: &Volume) {
+        self.traffic
+            .volume(tag, from_originator, time_ns, volume.ip_bytes, volume.packets);
     }
 
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>) {

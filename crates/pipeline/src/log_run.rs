@@ -114,19 +114,24 @@ pub fn run_logs(
             gauges,
             keep_timelines: settings.keep_timelines,
             observer,
-        }.run();
+        }
+        .run();
         if collected.is_err() {
             // Whatever failed, the threads must end before the scope does.
             stop.store(true, Relaxed);
         }
         let mut logs = LogReport::default();
         for (number, thread) in threads.into_iter().enumerate() {
-            logs.joined.add(&thread.join().map_err(|_| PipelineError::Worker(number))?);
+            logs.joined
+                .add(&thread.join().map_err(|_| PipelineError::Worker(number))?);
         }
         let source = reader.join().map_err(|_| PipelineError::CaptureThread)?;
         logs.unused_lines = source.unused_lines();
         (logs.passed_over, logs.faults) = source.into_leftovers();
-        Ok(LogOutcome { outcome: collected?, logs })
+        Ok(LogOutcome {
+            outcome: collected?,
+            logs,
+        })
     })
 }
 
@@ -159,7 +164,11 @@ impl Reader {
         if self.read(stop).and_then(|()| self.finish()).is_ok() {
             let end = CaptureEnd {
                 damage: Vec::new(),
-                source: SourceCounters { frames: self.received, input_bytes: self.source.read_bytes(), ..SourceCounters::default() },
+                source: SourceCounters {
+                    frames: self.received,
+                    input_bytes: self.source.read_bytes(),
+                    ..SourceCounters::default()
+                },
                 error: None,
                 hours_watched: self.clock.watched(),
             };
@@ -171,13 +180,12 @@ impl Reader {
 
     fn read(&mut self, stop: &AtomicBool) -> Result<(), WorkerGone> {
         let mut window = Window::new(HELD_ENTRIES);
-        while let Some(entry) = self.source.next() {
+        while !stop.load(Relaxed)
+            && let Some(entry) = self.source.next()
+        {
             window.push(entry);
             if window.is_full() {
                 window.release().try_for_each(|entry| self.hand_out(entry))?;
-                if stop.load(Relaxed) {
-                    break;
-                }
             }
         }
         window.finish().try_for_each(|entry| self.hand_out(entry))
@@ -189,7 +197,11 @@ impl Reader {
             Step::Late => self.counts.late += 1,
             Step::Crosses => {
                 let period = self.clock.turn(entry.time_ns);
-                self.end_hour(HourMark { number: self.hour, period, last: false })?;
+                self.end_hour(HourMark {
+                    number: self.hour,
+                    period,
+                    last: false,
+                })?;
             }
         }
         self.count(&entry);
@@ -221,10 +233,15 @@ impl Reader {
         self.received += list.len() as u64;
         self.lanes[worker].send(Message::Entries(list))?;
         let gauges = &self.gauges;
-        gauges.workers[worker].queue_waiting.store(self.lanes[worker].len() as u64, Relaxed);
+        gauges.workers[worker]
+            .queue_waiting
+            .store(self.lanes[worker].len() as u64, Relaxed);
         gauges.capture.received.store(self.received, Relaxed);
         gauges.capture.input_bytes.store(self.source.read_bytes(), Relaxed);
-        gauges.capture.newest_ns.store(self.clock.newest_ns().unwrap_or_default(), Relaxed);
+        gauges
+            .capture
+            .newest_ns
+            .store(self.clock.newest_ns().unwrap_or_default(), Relaxed);
         Ok(())
     }
 
@@ -242,7 +259,11 @@ impl Reader {
     /// Ends the last hour and, by hanging up, the workers.
     fn finish(&mut self) -> Result<(), WorkerGone> {
         if let Some(period) = self.clock.finish() {
-            self.end_hour(HourMark { number: self.hour, period, last: true })?;
+            self.end_hour(HourMark {
+                number: self.hour,
+                period,
+                last: true,
+            })?;
         }
         self.lanes.clear();
         Ok(())
@@ -271,7 +292,11 @@ impl Worker {
                 Message::Hour(mark) => self.hour(mark),
             }
         }
-        let part = if self.keep_timelines { self.detector.finish_with_timelines() } else { self.detector.finish() };
+        let part = if self.keep_timelines {
+            self.detector.finish_with_timelines()
+        } else {
+            self.detector.finish()
+        };
         let _ = self.reports.send(Report::WorkerEnd(Box::new(part)));
         self.replay.counters()
     }
@@ -288,7 +313,9 @@ impl Worker {
         gauges.connections.store(self.replay.live(), Relaxed);
         gauges.hosts.store(detected.hosts, Relaxed);
         gauges.timelines.store(detected.timelines, Relaxed);
-        gauges.evictions.store(self.replay.counters().closed_early + detected.evictions(), Relaxed);
+        gauges
+            .evictions
+            .store(self.replay.counters().closed_early + detected.evictions(), Relaxed);
     }
 
     fn hour(&mut self, mark: HourMark) {
@@ -299,7 +326,11 @@ impl Worker {
         }
         let part = Box::new(self.detector.close_hour());
         let counts = std::mem::take(&mut self.counts);
-        let _ = self.reports.send(Report::Part { number: mark.number, part, counts });
+        let _ = self.reports.send(Report::Part {
+            number: mark.number,
+            part,
+            counts,
+        });
     }
 }
 

@@ -31,13 +31,19 @@ pub struct LogInput {
     /// Found in a folder rather than named: it is passed over if it is no log of connections.
     pub found: bool,
     /// Opens it at its beginning, decompressed. Called again only where there are very many logs.
-    #[expect(clippy::type_complexity, reason = "it is a function, and a name for it would say no more")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "it is a function, and a name for it would say no more"
+    )]
     pub open: Box<dyn FnMut() -> io::Result<Box<dyn BufRead + Send>> + Send>,
 }
 
 impl fmt::Debug for LogInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogInput").field("name", &self.name).field("found", &self.found).finish_non_exhaustive()
+        f.debug_struct("LogInput")
+            .field("name", &self.name)
+            .field("found", &self.found)
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,11 +64,27 @@ pub struct LogFault {
 
 impl fmt::Display for LogFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, line, reason, lines, lines_used } = self;
+        let Self {
+            name,
+            line,
+            reason,
+            lines,
+            lines_used,
+        } = self;
         match lines {
-            0 => write!(f, "{name}: reading stopped after line {line}: {reason}; its {lines_used} usable lines so far count"),
-            1 => write!(f, "{name}: line {line}: {reason}; left out, {lines_used} other lines used"),
-            _ => write!(f, "{name}: line {line} and {} more: {reason}; left out, {lines_used} other lines used", lines - 1),
+            0 => write!(
+                f,
+                "{name}: reading stopped after line {line}: {reason}; its {lines_used} usable lines so far count"
+            ),
+            1 => write!(
+                f,
+                "{name}: line {line}: {reason}; left out, {lines_used} other lines used"
+            ),
+            _ => write!(
+                f,
+                "{name}: line {line} and {} more: {reason}; left out, {lines_used} other lines used",
+                lines - 1
+            ),
         }
     }
 }
@@ -84,7 +106,11 @@ impl LogSource {
     /// A named log cannot be opened or is no log of connections; or none of those found is.
     pub(crate) fn open(inputs: Vec<LogInput>, stop: &AtomicBool) -> Result<Self, PipelineError> {
         let many = inputs.len() > MAX_OPEN;
-        let mut source = Self { logs: Vec::new(), ready: BinaryHeap::new(), passed_over: Vec::new() };
+        let mut source = Self {
+            logs: Vec::new(),
+            ready: BinaryHeap::new(),
+            passed_over: Vec::new(),
+        };
         for input in inputs {
             let mut log = Log::new(input);
             if stop.load(Relaxed) {
@@ -96,7 +122,9 @@ impl LogSource {
                     if many {
                         log.reader = None;
                     }
-                    source.ready.extend(log.next.as_ref().map(|next| Reverse((next.time_ns, source.logs.len()))));
+                    source
+                        .ready
+                        .extend(log.next.as_ref().map(|next| Reverse((next.time_ns, source.logs.len()))));
                     source.logs.push(log);
                 }
                 Err(Failure::Header(_)) if log.input.found => source.passed_over.push(log.input.name),
@@ -108,9 +136,16 @@ impl LogSource {
             }
         }
         if let (true, [first, others @ ..]) = (source.logs.is_empty(), &source.passed_over[..]) {
-            let more = if others.is_empty() { String::new() } else { format!(", nor in {} others", others.len()) };
+            let more = if others.is_empty() {
+                String::new()
+            } else {
+                format!(", nor in {} others", others.len())
+            };
             let reason = format!("no connection is told of here{more}; {READ}");
-            return Err(PipelineError::Log { name: first.clone(), reason });
+            return Err(PipelineError::Log {
+                name: first.clone(),
+                reason,
+            });
         }
         Ok(source)
     }
@@ -120,7 +155,8 @@ impl LogSource {
         while let Some(Reverse((_, index))) = self.ready.pop() {
             let log = &mut self.logs[index];
             let entry = log.take();
-            self.ready.extend(log.next.as_ref().map(|next| Reverse((next.time_ns, index))));
+            self.ready
+                .extend(log.next.as_ref().map(|next| Reverse((next.time_ns, index))));
             if entry.is_some() {
                 return entry;
             }
@@ -140,7 +176,10 @@ impl LogSource {
 
     /// Names of inputs that tell of no connection, and what could not be used of the others.
     pub(crate) fn into_leftovers(self) -> (Vec<String>, Vec<LogFault>) {
-        (self.passed_over, self.logs.into_iter().flat_map(Log::into_faults).collect())
+        (
+            self.passed_over,
+            self.logs.into_iter().flat_map(Log::into_faults).collect(),
+        )
     }
 }
 
@@ -232,7 +271,11 @@ impl Log {
             }
             self.line += 1;
             self.bytes += self.buffer.len() as u64;
-            let line = if whole { self.parser.line(&self.buffer)? } else { Line::Fault(LineFault::TOO_LONG) };
+            let line = if whole {
+                self.parser.line(&self.buffer)?
+            } else {
+                Line::Fault(LineFault::TOO_LONG)
+            };
             match line {
                 Line::Entry(entry) => {
                     self.used += 1;
@@ -248,7 +291,11 @@ impl Log {
     }
 
     fn tally(&mut self, fault: LineFault) {
-        let first = Tally { fault, line: self.line, lines: 0 };
+        let first = Tally {
+            fault,
+            line: self.line,
+            lines: 0,
+        };
         self.faults[fault.reason as usize].get_or_insert(first).lines += 1;
     }
 
@@ -263,16 +310,33 @@ impl Log {
     }
 
     fn error(self, failure: &Failure) -> PipelineError {
-        PipelineError::Log { name: self.input.name, reason: failure.to_string() }
+        PipelineError::Log {
+            name: self.input.name,
+            reason: failure.to_string(),
+        }
     }
 
     fn into_faults(self) -> impl Iterator<Item = LogFault> {
-        let Self { input, used, faults, stopped, .. } = self;
+        let Self {
+            input,
+            used,
+            faults,
+            stopped,
+            ..
+        } = self;
         let mut lines: Vec<_> = faults.into_iter().flatten().collect();
         lines.sort_by_key(|tally| tally.line);
-        let lines = lines.into_iter().map(|tally| (tally.line, tally.fault.to_string(), tally.lines));
+        let lines = lines
+            .into_iter()
+            .map(|tally| (tally.line, tally.fault.to_string(), tally.lines));
         let stopped = stopped.into_iter().map(|(line, reason)| (line, reason, 0));
-        let fault = move |(line, reason, lines)| LogFault { name: input.name.clone(), line, reason, lines, lines_used: used };
+        let fault = move |(line, reason, lines)| LogFault {
+            name: input.name.clone(),
+            line,
+            reason,
+            lines,
+            lines_used: used,
+        };
         lines.chain(stopped).map(fault)
     }
 }

@@ -15,7 +15,11 @@ fn line(time_s: u32, host: u8) -> String {
 fn input(name: &str, text: impl Into<Vec<u8>>) -> LogInput {
     let text = text.into();
     let open = move || -> io::Result<Box<dyn BufRead + Send>> { Ok(Box::new(Cursor::new(text.clone()))) };
-    LogInput { name: name.to_owned(), found: false, open: Box::new(open) }
+    LogInput {
+        name: name.to_owned(),
+        found: false,
+        open: Box::new(open),
+    }
 }
 
 fn found(input: LogInput) -> LogInput {
@@ -27,7 +31,9 @@ fn open(inputs: Vec<LogInput>) -> Result<LogSource, PipelineError> {
 }
 
 fn entries(source: &mut LogSource) -> Vec<(i64, Address)> {
-    std::iter::from_fn(|| source.next()).map(|entry| (entry.time_ns / 1_000_000_000, entry.endpoints.originator)).collect()
+    std::iter::from_fn(|| source.next())
+        .map(|entry| (entry.time_ns / 1_000_000_000, entry.endpoints.originator))
+        .collect()
 }
 
 #[test]
@@ -35,7 +41,10 @@ fn logs_are_read_by_time_and_of_equal_times_in_the_order_given() {
     let first = [HEADER, &line(5, 1), &line(7, 1), &line(9, 1)].concat();
     let second = [HEADER, &line(4, 2), &line(7, 2), &line(8, 2)].concat();
     let mut source = open(vec![input("a", first), input("b", second)]).unwrap();
-    let order: Vec<_> = entries(&mut source).iter().map(|(time_s, host)| (*time_s, host.octets()[15])).collect();
+    let order: Vec<_> = entries(&mut source)
+        .iter()
+        .map(|(time_s, host)| (*time_s, host.octets()[15]))
+        .collect();
     assert_eq!(order, [(4, 2), (5, 1), (7, 1), (7, 2), (8, 2), (9, 1)]);
     assert_eq!(source.into_leftovers(), (vec![], vec![]));
 }
@@ -43,25 +52,48 @@ fn logs_are_read_by_time_and_of_equal_times_in_the_order_given() {
 #[test]
 fn very_many_logs_are_closed_while_they_wait() {
     let inputs = (0..MAX_OPEN as u32 + 50).rev();
-    let inputs = inputs.map(|at| input(&at.to_string(), [HEADER, "bad line\n", &line(at * 2, 1), &line(at * 2 + 1, 1)].concat()));
+    let inputs = inputs.map(|at| {
+        input(
+            &at.to_string(),
+            [HEADER, "bad line\n", &line(at * 2, 1), &line(at * 2 + 1, 1)].concat(),
+        )
+    });
     let mut source = open(inputs.collect()).unwrap();
     assert!(source.logs.iter().all(|log| log.reader.is_none()));
     let times: Vec<_> = entries(&mut source).iter().map(|(time_s, _)| *time_s).collect();
     assert_eq!(times, (0..(MAX_OPEN as i64 + 50) * 2).collect::<Vec<_>>());
     let (_, faults) = source.into_leftovers();
-    assert!(faults.iter().all(|fault| (fault.line, fault.lines, fault.lines_used) == (2, 1, 2)), "counted once: {faults:?}");
+    assert!(
+        faults
+            .iter()
+            .all(|fault| (fault.line, fault.lines, fault.lines_used) == (2, 1, 2)),
+        "counted once: {faults:?}"
+    );
 }
 
 #[test]
 fn bad_lines_are_counted_by_reason_with_the_first_ones_number() {
-    let text = [HEADER, &line(1, 1), "x,10.0.0.1,192.0.2.1,443,tcp,1,2\n", "2,10.0.0.1\n", &line(3, 1), "y,10.0.0.1,192.0.2.1,443,tcp,1,2"];
+    let text = [
+        HEADER,
+        &line(1, 1),
+        "x,10.0.0.1,192.0.2.1,443,tcp,1,2\n",
+        "2,10.0.0.1\n",
+        &line(3, 1),
+        "y,10.0.0.1,192.0.2.1,443,tcp,1,2",
+    ];
     let mut source = open(vec![input("conn.csv", text.concat())]).unwrap();
     assert_eq!(entries(&mut source).len(), 2);
     let (_, faults) = source.into_leftovers();
     let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    assert!(said[0].starts_with("conn.csv: line 3 and 1 more: column ts is no time"), "{said:?}");
+    assert!(
+        said[0].starts_with("conn.csv: line 3 and 1 more: column ts is no time"),
+        "{said:?}"
+    );
     assert!(said[0].ends_with("; left out, 2 other lines used"), "{said:?}");
-    assert_eq!(said[1], "conn.csv: line 4: fewer fields than the header names; left out, 2 other lines used");
+    assert_eq!(
+        said[1],
+        "conn.csv: line 4: fewer fields than the header names; left out, 2 other lines used"
+    );
     assert_eq!(said.len(), 2);
 }
 
@@ -92,33 +124,61 @@ fn cut(name: &str, text: String) -> LogInput {
     let open = move || -> io::Result<Box<dyn BufRead + Send>> {
         Ok(Box::new(BufReader::new(Cut(Cursor::new(text.clone().into_bytes())))))
     };
-    LogInput { name: name.to_owned(), found: true, open: Box::new(open) }
+    LogInput {
+        name: name.to_owned(),
+        found: true,
+        open: Box::new(open),
+    }
 }
 
 #[test]
 fn a_log_cut_short_counts_as_far_as_it_goes() {
     let whole = [HEADER, &line(1, 1), &line(2, 1)].concat();
-    let mut source = open(vec![cut("cut.gz", whole.clone() + "3,10.0"), input("b", [HEADER, &line(5, 2)].concat())]).unwrap();
+    let mut source = open(vec![
+        cut("cut.gz", whole.clone() + "3,10.0"),
+        input("b", [HEADER, &line(5, 2)].concat()),
+    ])
+    .unwrap();
     assert_eq!(entries(&mut source).len(), 3, "the other log goes on");
     let (_, faults) = source.into_leftovers();
     assert_eq!(faults.len(), 1);
-    assert_eq!(faults[0].to_string(), "cut.gz: reading stopped after line 3: cut short; its 2 usable lines so far count");
+    assert_eq!(
+        faults[0].to_string(),
+        "cut.gz: reading stopped after line 3: cut short; its 2 usable lines so far count"
+    );
 
     let mut at_once = open(vec![cut("cut.gz", String::new())]).unwrap();
     assert_eq!(entries(&mut at_once), []);
-    assert_eq!(at_once.into_leftovers().1.len(), 1, "a file found in a folder that cannot be read is told of");
+    assert_eq!(
+        at_once.into_leftovers().1.len(),
+        1,
+        "a file found in a folder that cannot be read is told of"
+    );
 }
 
 #[test]
 fn a_named_log_must_be_one_and_a_found_one_may_be_another() {
     let error = |inputs| open(inputs).map(drop).unwrap_err().to_string();
     let prose = error(vec![input("notes.txt", "dear diary\n")]);
-    assert!(prose.starts_with("notes.txt: no connection log: found \"dear diary\"; wanted: "), "{prose}");
+    assert!(
+        prose.starts_with("notes.txt: no connection log: found \"dear diary\"; wanted: "),
+        "{prose}"
+    );
     let weird = "#fields\tts\tuid\tname\n1\tC\tbad\n";
-    let nothing = error(vec![found(input("weird.log", weird)), found(input("stderr.log", "oops\n"))]);
-    assert_eq!(nothing, format!("weird.log: no connection is told of here, nor in 1 others; {READ}"));
+    let nothing = error(vec![
+        found(input("weird.log", weird)),
+        found(input("stderr.log", "oops\n")),
+    ]);
+    assert_eq!(
+        nothing,
+        format!("weird.log: no connection is told of here, nor in 1 others; {READ}")
+    );
 
-    let mut source = open(vec![found(input("weird.log", weird)), input("a", [HEADER, &line(1, 1)].concat())]).unwrap();
+    let mut source = open(vec![
+        found(input("weird.log", weird)),
+        input("a", [HEADER, &line(1, 1)].concat()),
+    ])
+    .unwrap();
     assert_eq!(entries(&mut source).len(), 1);
     assert_eq!(source.into_leftovers(), (vec!["weird.log".to_owned()], vec![]));
     let quiet = open(vec![input("quiet.csv", HEADER)]);

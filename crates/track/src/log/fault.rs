@@ -25,7 +25,7 @@ pub enum Reason {
     Port,
     /// No transport protocol.
     Protocol,
-    /// No number, or one beyond 64 bits.
+    /// No number, or one too large to be believed of one connection.
     Number,
     /// No connection state of Zeek's.
     State,
