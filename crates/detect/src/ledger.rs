@@ -73,6 +73,9 @@ pub(crate) struct Record {
     pub(crate) timeline: Timeline,
 }
 
+/// What is kept beside the times stays below a third of them.
+const _: () = assert!(size_of::<Record>() <= Timeline::MAX_BYTES + 168);
+
 impl Record {
     /// A new record, on probation.
     pub(crate) fn new(
