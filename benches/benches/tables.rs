@@ -1,16 +1,14 @@
 //! What an event costs in the detector's tables: new pairs, repeating pairs, packets; and how many bytes they take.
 //!
-//! In: events made here, as `track` would tell them. Out: nanoseconds per connection and per packet, bytes per pair and
+//! In: events made here, as `track` would tell them. Out: CPU nanoseconds per connection and per packet, bytes per pair and
 //! timeline, from `cargo bench -p balefire-benches --bench tables`. What scoring alone costs is in `detect`.
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
 use balefire_capture::synthetic::Random;
 use balefire_detect::{Address, Countries, Detector, Settings, Shared, Transport};
 use balefire_track::{Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Pairs in the tables before anything is measured.
 const PAIRS: u32 = 1_000_000;
@@ -86,138 +84,118 @@ fn filled(times: i64) -> Detector {
     detector
 }
 
-fn connections(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("tables");
-    group.throughput(Throughput::Elements(u64::from(CONNECTIONS)));
-    let mut random = Random::new(3, 1);
-    let names: Vec<String> = (0..20_000)
-        .map(|number| format!("host{number}.example{}.org", number % 3_000))
-        .collect();
-
-    let mut new = filled(1);
-    let before = new.gauges();
-    println!(
-        "{} pairs: {:.0} B each, all tables",
-        before.pairs,
-        before.table_bytes as f64 / before.pairs as f64
-    );
-    let mut next = PAIRS;
-    group.bench_function("new_pair", |bencher| {
-        bencher.iter_batched(
-            || (),
-            |()| {
-                for _ in 0..CONNECTIONS {
-                    next += 1;
-                    connection(&mut new, next, 100 * S, None);
-                }
-            },
-            BatchSize::PerIteration,
-        );
-    });
-
-    let mut known = filled(1);
-    let mut round = 1;
-    group.bench_function("known_pair_random_order", |bencher| {
-        bencher.iter_batched(
-            || {
-                (0..CONNECTIONS)
-                    .map(|_| random.between(0, u64::from(PAIRS) - 1) as u32)
-                    .collect::<Vec<_>>()
-            },
-            |numbers| {
-                round += 1;
-                for number in numbers {
-                    // Within a second of the first sighting, so that no pair is promoted.
-                    connection(&mut known, number, i64::from(number) * 1000 + 5, None);
-                }
-            },
-            BatchSize::PerIteration,
-        );
-    });
-
-    let mut timelines = detector();
-    let count = 200_000;
-    for round in 0..5 {
-        for number in 0..count {
-            connection(&mut timelines, number, round * 60 * S + i64::from(number) * 1000, None);
-        }
-    }
-    let gauges = timelines.gauges();
-    println!(
-        "{} timelines: {:.0} B each, all tables",
-        gauges.timelines,
-        gauges.table_bytes as f64 / gauges.timelines as f64
-    );
-    let mut time_ns = 300 * S;
-    group.bench_function("timeline_random_order", |bencher| {
-        bencher.iter_batched(
-            || {
-                (0..CONNECTIONS)
-                    .map(|_| random.between(0, u64::from(count) - 1) as u32)
-                    .collect::<Vec<_>>()
-            },
-            |numbers| {
-                for number in numbers {
-                    time_ns += 100_000_000;
-                    connection(&mut timelines, number, time_ns, None);
-                }
-            },
-            BatchSize::PerIteration,
-        );
-    });
-
-    let mut named = filled(1);
-    let mut next = PAIRS;
-    group.bench_function("new_pair_with_name", |bencher| {
-        bencher.iter_batched(
-            || (),
-            |()| {
-                for _ in 0..CONNECTIONS {
-                    next += 1;
-                    let name = &names[next as usize % names.len()];
-                    connection(&mut named, next, 100 * S, Some(name));
-                }
-            },
-            BatchSize::PerIteration,
-        );
-    });
-    group.finish();
+/// CPU time of this thread so far, as the kernel accounts it: other work on the machine does not count.
+fn cpu_ns() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0)
 }
 
-fn packets(criterion: &mut Criterion) {
+/// Median of five rounds, CPU nanoseconds per step.
+fn measure(what: &str, steps: u32, mut round: impl FnMut()) {
+    let mut times: Vec<f64> = (0..5)
+        .map(|_| {
+            let before = cpu_ns();
+            round();
+            (cpu_ns() - before) as f64 / f64::from(steps)
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    println!("{what:48} {:9.1} ns CPU", times[2]);
+}
+
+fn main() {
+    packets();
+    new_pairs();
+    repeating_pairs();
+    timelines();
+}
+
+fn packets() {
     let mut detector = detector();
     let tags: Vec<u32> = (0..4096)
         .map(|number| {
+            let endpoints = endpoints(number);
             detector.opened(&Opened {
-                endpoints: endpoints(number),
+                endpoints,
                 time_ns: 0,
                 mid_stream: false,
             })
         })
         .collect();
-    let mut group = criterion.benchmark_group("tables");
-    group.throughput(Throughput::Elements(tags.len() as u64));
-    group.bench_function("packet", |bencher| {
-        bencher.iter(|| {
-            for (time_ns, &tag) in (0..).zip(&tags) {
-                detector.packet(black_box(tag), tag % 3 == 0, time_ns, 326);
-            }
-        });
+    measure("packet", 50_000_000, || {
+        for time_ns in 0..50_000_000_i64 {
+            let tag = tags[time_ns as usize & 4095];
+            detector.packet(black_box(tag), tag % 3 == 0, time_ns, 326);
+        }
     });
-    group.finish();
 }
 
-fn hour(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("tables");
-    group.sample_size(10);
+fn new_pairs() {
+    let names: Vec<String> = (0..20_000)
+        .map(|number| format!("host{number}.example{}.org", number % 3_000))
+        .collect();
     let mut detector = filled(1);
-    group.bench_function("close_hour_1M_pairs", |bencher| bencher.iter(|| detector.close_hour()));
-    group.finish();
+    let gauges = detector.gauges();
+    println!(
+        "{} pairs, {} destinations, {} hosts: {:.0} B per pair in all tables",
+        gauges.pairs,
+        gauges.destinations,
+        gauges.hosts,
+        gauges.table_bytes as f64 / gauges.pairs as f64
+    );
+    let mut next = PAIRS;
+    measure("connection of a new pair", CONNECTIONS, || {
+        for _ in 0..CONNECTIONS {
+            next += 1;
+            connection(&mut detector, next, 100 * S, None);
+        }
+    });
+    measure("connection of a new pair, with a name", CONNECTIONS, || {
+        for _ in 0..CONNECTIONS {
+            next += 1;
+            let name = &names[next as usize % names.len()];
+            connection(&mut detector, next, 100 * S, Some(name));
+        }
+    });
+    measure("end of an hour", 1, || {
+        black_box(detector.close_hour());
+    });
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default().sample_size(10).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
-    targets = packets, connections, hour
+fn repeating_pairs() {
+    let mut random = Random::new(3, 1);
+    let mut detector = filled(1);
+    measure("connection of a known pair, random order", CONNECTIONS, || {
+        for _ in 0..CONNECTIONS {
+            let number = random.between(0, u64::from(PAIRS) - 1) as u32;
+            // Within a second of the first sighting, so that no pair gets a timeline.
+            connection(&mut detector, number, i64::from(number) * 1000 + 5, None);
+        }
+    });
 }
-criterion_main!(benches);
+
+fn timelines() {
+    let mut random = Random::new(5, 1);
+    let mut detector = detector();
+    let count = 200_000;
+    let round = |detector: &mut Detector, round: i64| {
+        for number in 0..count {
+            connection(detector, number, round * 60 * S + i64::from(number) * 1000, None);
+        }
+    };
+    (0..5).for_each(|number| round(&mut detector, number));
+    let gauges = detector.gauges();
+    println!(
+        "{} timelines: {:.0} B each in all tables",
+        gauges.timelines,
+        gauges.table_bytes as f64 / gauges.timelines as f64
+    );
+    let mut time_ns = 300 * S;
+    measure("connection of a timeline, random order, scored", CONNECTIONS, || {
+        for _ in 0..CONNECTIONS {
+            time_ns += 100_000_000;
+            let number = random.between(0, u64::from(count) - 1) as u32;
+            connection(&mut detector, number, time_ns, None);
+        }
+    });
+}

@@ -157,12 +157,18 @@ impl Context {
 
     /// How often, and for how long.
     fn duration(&mut self, facts: &Facts<'_>) {
-        let (enough, each) = match facts.kind {
-            EvidenceKind::ConnectionBeacon => (8, PER_MISSING_CHECK_IN),
-            _ => (ENOUGH_INDIRECT, PER_MISSING_INDIRECT),
+        let (enough, each, seen) = match facts.kind {
+            EvidenceKind::ConnectionBeacon => (8, PER_MISSING_CHECK_IN, facts.check_ins),
+            EvidenceKind::DnsBeacon => (ENOUGH_INDIRECT, PER_MISSING_INDIRECT, facts.check_ins),
+            // A few bursts in each of many connections are requests, not the life of one connection.
+            EvidenceKind::Heartbeat => (
+                ENOUGH_INDIRECT,
+                PER_MISSING_INDIRECT,
+                facts.check_ins / facts.closed.max(1),
+            ),
         };
-        let missing = f64::from(enough.saturating_sub(facts.check_ins));
-        self.add(part::FEW, f64::from(facts.check_ins), each * missing);
+        let missing = f64::from(enough.saturating_sub(seen));
+        self.add(part::FEW, f64::from(seen), each * missing);
         let span_s = (facts.span_ns as f64 / 1e9).max(1.0);
         if span_s < BRIEF_S {
             self.add(

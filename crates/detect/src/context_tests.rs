@@ -154,6 +154,7 @@ fn one_weight_each() {
             part::KIND,
             Facts {
                 kind: EvidenceKind::Heartbeat,
+                closed: 1,
                 ..plain()
             },
         ),
@@ -222,4 +223,15 @@ fn a_port_is_no_excuse_for_a_name_behind_a_proxy() {
         ..plain()
     };
     assert_eq!(only(&facts), None);
+}
+
+#[test]
+fn a_few_bursts_in_each_of_many_connections_are_requests() {
+    let long = Facts {
+        kind: EvidenceKind::Heartbeat,
+        closed: 2,
+        ..plain()
+    };
+    let short = Facts { closed: 10, ..long };
+    assert!(Context::of(&short).log_odds() < Context::of(&long).log_odds() - 2.0);
 }

@@ -1,6 +1,6 @@
 //! Sentences for weights: what a part of a score means, which innocent explanations stay open, what could not be seen.
 //!
-//! In: timing, facts and context of one timeline. Out: [`ScorePart`]s and texts of an [`Evidence`]. Not its job: the numbers,
+//! In: timing, facts and context of one timeline. Out: [`ScorePart`]s and texts of an [`crate::Evidence`]. Not its job: the numbers,
 //! layout.
 
 use crate::Timing;
@@ -92,6 +92,7 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
         }
         part::PROXY => "a proxy: its targets are judged by name".to_owned(),
         part::ABROAD => format!("hosted abroad ({})", facts.country.code()),
+        part::FEW if facts.kind == EvidenceKind::Heartbeat => format!("only {} bursts a connection", weight.value),
         part::FEW => format!("only {} check-ins", facts.check_ins),
         part::NAMED => format!("a name is given: {}", facts.name.unwrap_or("-")),
         part::PARALLEL => format!(

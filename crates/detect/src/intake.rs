@@ -10,6 +10,7 @@ use balefire_decode::{Address, Transport};
 use balefire_track::{Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
 
 use crate::Timeline;
+use crate::candidate::behind_relay;
 use crate::detector::{Detector, is_due};
 use crate::home::Role;
 use crate::innocent::is_site_local_name;
@@ -17,6 +18,7 @@ use crate::key::{Destination, Scope, is_directed_broadcast, is_group};
 use crate::ledger::Record;
 use crate::names::NO_NAME;
 use crate::seen::Sighting;
+use crate::shared::ServerKey;
 use crate::summary::{Country, EvidenceKind};
 use crate::traffic::{TrafficCounters, UNFOLLOWED};
 
@@ -420,8 +422,21 @@ impl Detector {
         if item.event != Event::Beat {
             record.started(item.time_ns);
         }
-        if record.scope != Scope::Service {
-            record.vote(item.server, item.port, item.transport);
+        let before = (record.server, record.port, record.transport);
+        if record.scope != Scope::Service && record.vote(item.server, item.port, item.transport) && record.class > 0 {
+            // It moves to another row of the registry, at the next judgement.
+            (record.class, record.scored_at) = (0, 0);
+            let key = ServerKey {
+                address: before.0,
+                port: before.1,
+                transport: before.2,
+                behind_relay: self
+                    .names
+                    .text(record.name)
+                    .filter(|_| behind_relay(record.scope))
+                    .map(Box::from),
+            };
+            self.shared.remove(&key, record.hash);
         }
         let due = is_due(record.timeline.check_ins(), record.scored_at);
         self.ledger.checked_in(slot);

@@ -73,6 +73,9 @@ pub(crate) struct Record {
     pub(crate) timeline: Timeline,
 }
 
+/// What is kept beside the times stays below a third of them.
+const _: () = assert!(size_of::<Record>() <= Timeline::MAX_BYTES + 168);
+
 impl Record {
     /// A new record, on probation.
     pub(crate) fn new(
@@ -116,15 +119,18 @@ impl Record {
         }
     }
 
-    /// A check-in went to this address.
-    pub(crate) fn vote(&mut self, server: Address, port: u16, transport: Transport) {
+    /// A check-in went to this address. True if it is the most used one from now on.
+    pub(crate) fn vote(&mut self, server: Address, port: u16, transport: Transport) -> bool {
         if (self.server, self.port, self.transport) == (server, port, transport) {
             self.votes = self.votes.saturating_add(1);
-        } else if self.votes == 0 {
-            (self.server, self.port, self.transport, self.votes) = (server, port, transport, 1);
-        } else {
-            self.votes -= 1;
+            return false;
         }
+        if self.votes > 0 {
+            self.votes -= 1;
+            return false;
+        }
+        (self.server, self.port, self.transport, self.votes) = (server, port, transport, 1);
+        true
     }
 
     /// A connection began; several at once are what browsers do.

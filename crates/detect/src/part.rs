@@ -1,6 +1,6 @@
 //! A worker's share of an hour or of the run, which merges with the others' in any order.
 //!
-//! In: what a [`crate::Detector`] hands over. Out: after merging, a [`Summary`] (see [`crate::conclude`]) or the rows of
+//! In: what a [`crate::Detector`] hands over. Out: after merging, a [`crate::Summary`] (see [`Part::conclude`]) or the rows of
 //! `--scores`. Not its job: judging before the merge: how many hosts share a destination is known only then.
 
 use std::collections::BTreeMap;

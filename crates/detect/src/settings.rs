@@ -37,12 +37,15 @@ impl Default for Thresholds {
     }
 }
 
-/// Largest table sizes per worker; reaching one evicts the coldest entry and counts it.
+/// Largest table sizes per worker; reaching one evicts the coldest entry and counts it ([`crate::Gauges`]).
+///
+/// Memory with its index at most: 58 bytes per host, 74 per destination, 58 per pair, 710 per timeline, about 120 per name; with
+/// the defaults 0.5 GB per worker, taken only as the tables fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Inside hosts.
     pub hosts: usize,
-    /// Outside addresses.
+    /// Destinations: outside addresses with port and transport, and names.
     pub addresses: usize,
     /// Pairs of (host, server) seen once or twice.
     pub pairs: usize,
