@@ -82,6 +82,7 @@ fn packet(number: u32, from_client: bool, flags: u8, payload_bytes: u32) -> Pack
         window: 1_000,
         fragment_offset: 0,
         fragment_id: 0,
+        fragment_bytes: 0,
         payload_offset: 0,
         payload_captured: 0,
         payload_bytes,

@@ -16,6 +16,8 @@ pub const MAX_TUNNELS: u8 = 8;
 ///
 /// # Errors
 /// The reason why not even an outermost conversation is known, or [`Reject::TunnelTooDeep`].
+// Never inlined: the fast path around a call of it stays small.
+#[inline(never)]
 pub fn decode_honest(frame: Frame<'_>) -> Result<Packet, Reject> {
     let mut next = Next::new(Layer::Link(frame.link), Span::new(frame));
     let mut known = None;

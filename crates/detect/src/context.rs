@@ -31,6 +31,11 @@ pub(crate) struct Facts<'a> {
     pub(crate) relayed: u32,
     pub(crate) closed: u32,
     pub(crate) failed: u32,
+    /// Connections begun, and those begun together with another.
+    pub(crate) starts: u32,
+    pub(crate) parallel: u32,
+    /// From the first check-in to the last.
+    pub(crate) span_ns: i64,
     /// Payload bytes received by ended connections.
     pub(crate) received_bytes: u64,
     pub(crate) size_regularity: Option<f64>,
@@ -58,7 +63,7 @@ pub(crate) struct Context {
     pub(crate) innocent: [Option<Innocent>; 3],
 }
 
-const MOST_WEIGHTS: usize = 12;
+const MOST_WEIGHTS: usize = 14;
 
 /// Names of the weights.
 pub(crate) mod part {
@@ -73,6 +78,9 @@ pub(crate) mod part {
     pub(crate) const ABROAD: &str = "abroad";
     pub(crate) const FEW: &str = "few";
     pub(crate) const KIND: &str = "kind";
+    pub(crate) const NAMED: &str = "named";
+    pub(crate) const PARALLEL: &str = "parallel";
+    pub(crate) const BRIEF: &str = "brief";
 }
 
 /// Most that prevalence can raise: the only host of many that goes there. Public studies of enterprise traffic find that
@@ -98,12 +106,24 @@ const UNUSUAL_PORT: f64 = 0.5;
 /// A relay's address says nothing of who is behind it; targets are judged by name.
 const RELAY: f64 = -5.0;
 const HOSTED_ABROAD: f64 = 0.3;
+/// A server that gives its name as nearly everything does.
+const NAMED: f64 = -0.7;
+/// Per unit of the share of connections that were opened together with another: browsers do, implants do not.
+const PER_PARALLEL: f64 = -3.0;
+const MOST_PARALLEL: f64 = -1.5;
+/// A retry loop or a page that reloads is regular for a minute; a beacon goes on.
+const BRIEF_S: f64 = 120.0;
+const PER_HALVED_SPAN: f64 = -0.6;
+const BRIEFEST: f64 = -2.5;
 /// A missing check-in below eight.
 const PER_MISSING_CHECK_IN: f64 = -0.25;
+/// Below this many, bursts in connections and queries are what any application does a few times.
+const ENOUGH_INDIRECT: u32 = 20;
+const PER_MISSING_INDIRECT: f64 = -0.2;
 /// Resolvers forget names after their time to live, so a name in constant use is asked for at fixed intervals.
 const DNS: f64 = -2.0;
 /// Push, chat and web sockets keep their connections alive at fixed intervals, and are much more common than implants that do.
-const HEARTBEAT: f64 = -1.0;
+const HEARTBEAT: f64 = -3.0;
 
 /// The most that context can add: a timeline whose times are below the threshold by more is not looked at.
 pub(crate) const MOST_RAISING: f64 =
@@ -117,10 +137,7 @@ impl Context {
         context.destination(facts);
         context.volume(facts);
         context.known(facts);
-        if facts.check_ins < 8 {
-            let missing = f64::from(8 - facts.check_ins);
-            context.add(part::FEW, f64::from(facts.check_ins), PER_MISSING_CHECK_IN * missing);
-        }
+        context.duration(facts);
         match facts.kind {
             EvidenceKind::DnsBeacon => context.add(part::KIND, 0.0, DNS),
             EvidenceKind::Heartbeat => context.add(part::KIND, 0.0, HEARTBEAT),
@@ -136,6 +153,33 @@ impl Context {
     /// The sum of all weights.
     pub(crate) fn log_odds(&self) -> f64 {
         self.iter().map(|weight| weight.log_odds).sum()
+    }
+
+    /// How often, and for how long.
+    fn duration(&mut self, facts: &Facts<'_>) {
+        let (enough, each) = match facts.kind {
+            EvidenceKind::ConnectionBeacon => (8, PER_MISSING_CHECK_IN),
+            _ => (ENOUGH_INDIRECT, PER_MISSING_INDIRECT),
+        };
+        let missing = f64::from(enough.saturating_sub(facts.check_ins));
+        self.add(part::FEW, f64::from(facts.check_ins), each * missing);
+        let span_s = (facts.span_ns as f64 / 1e9).max(1.0);
+        if span_s < BRIEF_S {
+            self.add(
+                part::BRIEF,
+                span_s,
+                (PER_HALVED_SPAN * (BRIEF_S / span_s).log2()).max(BRIEFEST),
+            );
+        }
+        if facts.starts >= 8 {
+            let share = f64::from(facts.parallel) / f64::from(facts.starts);
+            // One in twenty is chance or a retry.
+            self.add(
+                part::PARALLEL,
+                share,
+                (PER_PARALLEL * (share - 0.05).max(0.0)).max(MOST_PARALLEL),
+            );
+        }
     }
 
     /// How many hosts share the destination. With fewer than four hosts there is nothing to compare with.
@@ -159,10 +203,16 @@ impl Context {
                 self.add(part::PROXY, f64::from(facts.relayed), RELAY);
                 return;
             }
-            if facts.named * 4 < ended || facts.name.is_none() {
+            // Bursts are told one by one, so for them only the connection's name counts.
+            let mostly_named = facts.kind == EvidenceKind::Heartbeat || facts.named * 4 >= ended;
+            if facts.name.is_some() && mostly_named {
+                self.add(part::NAMED, 1.0, NAMED);
+            } else {
                 let tcp = facts.transport == Transport::TCP;
                 self.add(part::BARE_ADDRESS, 0.0, if tcp { BARE_TCP } else { BARE_OTHER });
             }
+        } else {
+            self.add(part::NAMED, 1.0, NAMED);
         }
         if facts.transport == Transport::TCP && is_odd_port(facts.port) {
             self.add(part::ODD_PORT, f64::from(facts.port), UNUSUAL_PORT);
@@ -190,8 +240,14 @@ impl Context {
                 ((share - 0.7) * 2.0).clamp(SIZES_UNLIKE, SIZES_ALIKE),
             );
         }
-        if facts.kind == EvidenceKind::ConnectionBeacon && facts.closed >= 4 {
-            let mean = facts.received_bytes as f64 / f64::from(facts.closed);
+        // Of bursts the connection's end tells what all of them together brought.
+        let answered = match facts.kind {
+            EvidenceKind::ConnectionBeacon if facts.closed >= 4 => facts.closed,
+            EvidenceKind::Heartbeat if facts.closed >= 1 => facts.check_ins,
+            _ => 0,
+        };
+        if answered > 0 {
+            let mean = facts.received_bytes as f64 / f64::from(answered);
             let log_odds = match mean {
                 ..4_000.0 => SHORT_ANSWERS,
                 ..30_000.0 => 0.0,
@@ -209,7 +265,10 @@ impl Context {
             .then(|| innocent::by_port(facts.transport, facts.port))
             .flatten();
         let address = service.then(|| innocent::by_address(facts.server)).flatten();
-        let name = facts.name.and_then(innocent::by_name);
+        let name = match facts.scope {
+            Scope::Domain => facts.name.and_then(innocent::by_domain),
+            _ => facts.name.and_then(innocent::by_name),
+        };
         self.innocent = [name, port, address];
         let strongest = self
             .innocent

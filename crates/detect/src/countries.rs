@@ -130,7 +130,7 @@ impl Countries {
             }
             Data::Mmdb(reader, shape) => {
                 let found = reader.lookup(ip).ok().and_then(|record| shape.code(&record));
-                found.map_or(Country::UNKNOWN, |code| country_of(code))
+                found.map_or(Country::UNKNOWN, country_of)
             }
         }
     }

@@ -78,8 +78,8 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
             facts.typical_size_bytes
         ),
         part::FAILED => format!("{} of {} connections unanswered or refused", facts.failed, facts.closed),
-        part::ANSWERS if weight.log_odds > 0.0 => format!("short answers: {:.0} B a connection", weight.value),
-        part::ANSWERS => format!("long answers, as of content: {:.0} kB a connection", weight.value / 1e3),
+        part::ANSWERS if weight.log_odds > 0.0 => format!("short answers: {:.0} B each", weight.value),
+        part::ANSWERS => format!("long answers, as of content: {:.0} kB each", weight.value / 1e3),
         part::ODD_PORT => format!("port {} of no usual service", facts.port),
         part::KNOWN_SERVICE => {
             let known: Vec<_> = context
@@ -93,6 +93,12 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
         part::PROXY => "a proxy: its targets are judged by name".to_owned(),
         part::ABROAD => format!("hosted abroad ({})", facts.country.code()),
         part::FEW => format!("only {} check-ins", facts.check_ins),
+        part::NAMED => format!("a name is given: {}", facts.name.unwrap_or("-")),
+        part::PARALLEL => format!(
+            "{:.0} % of connections opened together with another, as browsers do",
+            weight.value * 100.0
+        ),
+        part::BRIEF => format!("all within {:.0} s", weight.value),
         part::KIND if facts.kind == EvidenceKind::DnsBeacon => {
             "names in constant use are asked for again as they expire".to_owned()
         }
@@ -166,6 +172,9 @@ mod tests {
             relayed: 0,
             closed: 5,
             failed: 5,
+            starts: 9,
+            parallel: 5,
+            span_ns: 5_000_000_000,
             received_bytes: 0,
             size_regularity: None,
             typical_size_bytes: 0,

@@ -52,6 +52,12 @@ const PORTS: &[(u8, u16, &str, f64)] = &[
     (TCP, 3478, "STUN and TURN (RFC 8489)", BY_PORT),
     (UDP, 3544, "Teredo (RFC 4380: refreshed every 30 s)", BY_PORT),
     (UDP, 4500, "IPsec NAT keep-alives (RFC 3948: every 20 s)", BY_PORT),
+    (
+        UDP,
+        443,
+        "HTTP/3 over QUIC, name not readable here (RFC 9000, keep-alives in section 10.1.2)",
+        BY_WEAK_PORT,
+    ),
     (UDP, 500, "IKE (RFC 7296)", BY_PORT),
     (
         UDP,
@@ -425,6 +431,8 @@ const NAMES: &[(&str, &[&str], f64)] = &[
         "large platform; one of its many customers or services may still be bad",
         &[
             "microsoft.com",
+            "bing.com",
+            "msn.com",
             "windows.com",
             "office.com",
             "office.net",
@@ -487,6 +495,18 @@ pub(crate) fn by_name(name: &str) -> Option<Innocent> {
         }
     }
     best.map(|(_, innocent)| innocent)
+}
+
+/// What a registered domain stands for: known services live below it, among others perhaps.
+pub(crate) fn by_domain(domain: &str) -> Option<Innocent> {
+    let rows = NAMES
+        .iter()
+        .filter(|row| row.1.iter().any(|name| is_below(name, domain)));
+    let what = rows.map(|row| row.0).next()?;
+    Some(Innocent {
+        what,
+        log_odds: BY_PLATFORM,
+    })
 }
 
 /// Public resolvers by address, for DNS over HTTPS without a name. Source: the operators' pages (developers.google.com/speed/public-dns,
@@ -555,6 +575,16 @@ mod tests {
         );
         assert_eq!(by_name("evilmicrosoft.com"), None);
         assert_eq!(by_name("microsoft.com.evil.example"), None);
+    }
+
+    #[test]
+    fn a_domain_is_known_by_what_lives_below_it() {
+        assert_eq!(
+            by_domain("msftconnecttest.com").map(|found| found.log_odds),
+            Some(BY_PLATFORM)
+        );
+        assert_eq!(by_domain("digicert.com").map(|found| found.log_odds), Some(BY_PLATFORM));
+        assert_eq!(by_domain("bad.example"), None);
     }
 
     #[test]

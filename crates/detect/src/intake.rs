@@ -7,7 +7,7 @@
 //! for at once. Nothing here depends on how long the queue is.
 
 use balefire_decode::{Address, Transport};
-use balefire_track::{Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink};
+use balefire_track::{Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
 
 use crate::Timeline;
 use crate::detector::{Detector, is_due};
@@ -35,6 +35,7 @@ pub(crate) struct Connection {
     /// Timelines it belongs to.
     record: u32,
     named_record: u32,
+    beat_record: u32,
     /// The last name given in it, and that name's hash: the slot may belong to another name by the time it is used.
     name: u32,
     name_hash: u64,
@@ -111,6 +112,11 @@ impl Sink for Detector {
     #[inline]
     fn packet(&mut self, tag: u32, from_originator: bool, time_ns: i64, ip_bytes: u32) {
         self.traffic.packet(tag, from_originator, time_ns, ip_bytes);
+    }
+
+    fn volume(&mut self, tag: u32, from_originator: bool, time_ns: i64, volume: &Volume) {
+        self.traffic
+            .volume(tag, from_originator, time_ns, volume.ip_bytes, volume.packets);
     }
 
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>) {
@@ -263,6 +269,7 @@ impl Detector {
             bursts_ns: [0; 2],
             record: NO_RECORD,
             named_record: NO_RECORD,
+            beat_record: NO_RECORD,
             name: NO_NAME,
             name_hash: 0,
             bursts: 0,
@@ -398,7 +405,7 @@ impl Detector {
             match item.event {
                 Event::Start => connection.record = slot,
                 Event::Named => connection.named_record = slot,
-                _ => {}
+                _ => connection.beat_record = slot,
             }
         }
         let period = self.period;
@@ -410,6 +417,9 @@ impl Detector {
         };
         record.timeline.check_in(item.time_ns, bytes);
         record.period = period;
+        if item.event != Event::Beat {
+            record.started(item.time_ns);
+        }
         if record.scope != Scope::Service {
             record.vote(item.server, item.port, item.transport);
         }
@@ -463,7 +473,7 @@ impl Detector {
         } else {
             NO_NAME
         };
-        let (slot, named_slot) = (connection.record, connection.named_record);
+        let (slot, named_slot, beat_slot) = (connection.record, connection.named_record, connection.beat_record);
         self.connections_free.push(item.connection);
         let add = |record: &mut Record| {
             record.closed = record.closed.saturating_add(1);
@@ -480,9 +490,16 @@ impl Detector {
                 self.use_name(slot, name);
             }
         }
-        let same =
+        let named =
             |record: &&mut Record| record.host == item.host && record.name == name && record.scope != Scope::Service;
-        if let Some(record) = self.ledger.at_mut(named_slot).filter(same) {
+        if let Some(record) = self.ledger.at_mut(named_slot).filter(named) {
+            add(record);
+        }
+        let beating = |record: &&mut Record| {
+            (record.host, record.server, record.port, record.kind)
+                == (item.host, item.server, item.port, EvidenceKind::Heartbeat)
+        };
+        if let Some(record) = self.ledger.at_mut(beat_slot).filter(beating) {
             add(record);
         }
     }

@@ -18,6 +18,9 @@ use crate::summary::EvidenceKind;
 
 /// Check-ins from which a timeline is established: the fewest at which a beacon of any usual jitter can be told at all.
 pub(crate) const ESTABLISHED_AT: u32 = 8;
+/// Starts closer than this are one client opening several connections at once. Browsers open up to six to a server at a
+/// time (RFC 9112 section 9.4 has no limit, common practice is six); the shortest sleeps of implants are above.
+const PARALLEL_NS: i64 = 200_000_000;
 /// Established timelines compared before one of them goes.
 const COMPARED: usize = 8;
 /// End of a list.
@@ -48,6 +51,10 @@ pub(crate) struct Record {
     pub(crate) closed: u32,
     /// Those that were never answered or were rejected.
     pub(crate) failed: u32,
+    /// Connections and other starts so far, and those that began within [`PARALLEL_NS`] of the one before.
+    pub(crate) starts: u32,
+    pub(crate) parallel: u32,
+    last_start_ns: i64,
     /// Payload that ended connections had received.
     pub(crate) received_bytes: u64,
     /// Payload that the last ended connection had sent, until a check-in takes it as its size.
@@ -92,6 +99,9 @@ impl Record {
             relayed: 0,
             closed: 0,
             failed: 0,
+            starts: 0,
+            parallel: 0,
+            last_start_ns: i64::MIN,
             received_bytes: 0,
             sent_last_bytes: 0,
             period: 0,
@@ -115,6 +125,15 @@ impl Record {
         } else {
             self.votes -= 1;
         }
+    }
+
+    /// A connection began; several at once are what browsers do.
+    pub(crate) fn started(&mut self, time_ns: i64) {
+        self.starts = self.starts.saturating_add(1);
+        if time_ns.saturating_sub(self.last_start_ns) < PARALLEL_NS {
+            self.parallel = self.parallel.saturating_add(1);
+        }
+        self.last_start_ns = time_ns;
     }
 
     /// The address that is part of a name's key: where workers are chosen by pairs of addresses, only one sees them all.

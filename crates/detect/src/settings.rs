@@ -3,7 +3,7 @@
 use crate::Home;
 
 /// Everything the detector can be told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Networks behind the tap.
     pub home: Home,
@@ -17,19 +17,6 @@ pub struct Settings {
     pub limits: Limits,
     /// Seed of the hash tables: keys are chosen by attackers, so it is drawn anew for every run. It changes no result.
     pub hash_seed: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            home: Home::default(),
-            home_country: None,
-            score_internal: false,
-            thresholds: Thresholds::default(),
-            limits: Limits::default(),
-            hash_seed: 0,
-        }
-    }
 }
 
 /// Scores (0 to 1) at which a server gets its class.

@@ -78,6 +78,20 @@ impl TrafficCounters {
         self.last_ns = self.last_ns.max(time_ns);
     }
 
+    /// Many packets of one direction at once.
+    pub(crate) fn volume(&mut self, tag: u32, from_originator: bool, time_ns: i64, ip_bytes: u64, packets: u64) {
+        let counter = &mut self.counters[(tag >> CONNECTION_BITS) as usize];
+        let bytes = if from_originator {
+            &mut counter.bytes_by_originator
+        } else {
+            &mut counter.bytes_by_responder
+        };
+        *bytes = bytes.saturating_add(ip_bytes);
+        counter.packets = counter.packets.saturating_add(packets);
+        self.first_ns = self.first_ns.min(time_ns);
+        self.last_ns = self.last_ns.max(time_ns);
+    }
+
     /// Everything counted since the last time, as a part; starts anew.
     pub(crate) fn take(&mut self) -> Part {
         let mut part = Part::default();

@@ -42,8 +42,9 @@ impl Dispatcher {
         }
     }
 
+    /// The worker for a conversation between two addresses, in either order.
     #[inline]
-    fn worker_of(&self, src: Address, dst: Address) -> usize {
+    pub(crate) fn worker_of(&self, src: Address, dst: Address) -> usize {
         let key = match (self.home.contains(src), self.home.contains(dst)) {
             (true, false) => src.bits(),
             (false, true) => dst.bits(),

@@ -10,8 +10,12 @@ mod collector;
 mod dispatch;
 mod gauges;
 mod hours;
+mod log_run;
+mod log_source;
 mod queue;
 mod run;
 mod worker;
 
+pub use log_run::{LogOutcome, LogReport, run_logs};
+pub use log_source::{LogFault, LogInput};
 pub use run::{LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot, ThreadUse, run};

@@ -160,6 +160,14 @@ pub enum PipelineError {
     /// The capture thread ended by a bug.
     #[error("the capture thread ended by a bug")]
     CaptureThread,
+    /// A connection log cannot be opened, or is none.
+    #[error("{name}: {reason}")]
+    Log {
+        /// Its name as given.
+        name: String,
+        /// What it is instead, or the system's reason.
+        reason: String,
+    },
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(std::io::Error),
@@ -251,11 +259,11 @@ pub fn run(
 /// Datagrams in pieces a worker remembers at a time; a piece is matched within 30 s or not at all.
 const FRAGMENTED_DATAGRAMS: usize = 4096;
 
-fn spawn<'scope>(
+pub(crate) fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
     name: String,
-    body: impl FnOnce() + Send + 'scope,
-) -> Result<thread::ScopedJoinHandle<'scope, ()>, PipelineError> {
+    body: impl FnOnce() -> T + Send + 'scope,
+) -> Result<thread::ScopedJoinHandle<'scope, T>, PipelineError> {
     thread::Builder::new()
         .name(name)
         .spawn_scoped(scope, body)

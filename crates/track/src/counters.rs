@@ -33,6 +33,8 @@ pub struct Counters {
     pub names_truncated: u64,
     /// Packets older than the newest before them; taken at the time of their connection's newest packet.
     pub late: u64,
+    /// TCP packets without payload that only end a connection no longer known: they open none and are told to nobody.
+    pub stragglers: u64,
     /// Times the newest packet time proved wrong, by too many packets far behind it, and all began anew.
     pub clock_resets: u64,
 }

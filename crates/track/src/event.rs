@@ -160,7 +160,7 @@ pub trait Sink {
     /// A connection began; called before anything else of it.
     fn opened(&mut self, opened: &Opened) -> u32;
 
-    /// A packet of it (the first one too). The hot call: once per packet.
+    /// A packet of it (the first one too). The hot call: once per packet, but for [`crate::Counters::stragglers`].
     fn packet(&mut self, tag: u32, from_originator: bool, time_ns: i64, ip_bytes: u32);
 
     /// Packets and bytes of one direction all at once, where only their sum is known: connection logs. Not called for

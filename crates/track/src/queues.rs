@@ -101,7 +101,6 @@ impl Queues {
             }
             let end_ns = slab.connection(queue.head).queued_ns.saturating_add(queue.hold_ns);
             if now_ns > end_ns {
-                slab.prefetch_whole(slab.place(queue.head).next);
                 return Some(queue.head);
             }
             due_ns = due_ns.min(end_ns);

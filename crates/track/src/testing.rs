@@ -43,6 +43,7 @@ impl Sent {
             window: 0,
             fragment_offset: 0,
             fragment_id: 0,
+            fragment_bytes: 0,
             payload_offset: 0,
             payload_captured: 0,
             payload_bytes: 0,

@@ -10,7 +10,7 @@ use crate::index::Index;
 use crate::key::{Hasher, IcmpMessage, Keyed};
 use crate::originator::Beginning;
 use crate::queues::Queues;
-use crate::slab::{Connection, ISN_KNOWN, ORIGINATOR_ACKED, SEQUENCE_KNOWN, Slab};
+use crate::slab::{Connection, ISN_KNOWN, NONE, ORIGINATOR_ACKED, SEQUENCE_KNOWN, Slab};
 use crate::tcp::{End, Segment};
 use crate::{Arrival, BURST_GAP_NS, Class, Counters, Settings, Sink};
 
@@ -149,6 +149,10 @@ impl Tracker {
                 if let Some(stale) = stale {
                     let silent = self.is_silent(stale, arrival.time_ns);
                     self.close(stale, if silent { Reason::Silent } else { Reason::Reused }, sink);
+                }
+                if is_straggler(&arrival.packet) {
+                    self.counters.stragglers += 1;
+                    return;
                 }
                 self.open(arrival, lookup, sink)
             }
@@ -357,7 +361,20 @@ impl Tracker {
         }
     }
 
+    /// Asks for what closing the next one in the queue will need: it comes soon, and lies in cold memory. Of the one
+    /// after that, whose bucket cannot be known yet, the connection.
+    #[inline]
+    fn prefetch_after(&self, slot: u32) {
+        let next = self.slab.place(slot).next;
+        if next == NONE {
+            return;
+        }
+        self.index.prefetch(self.hasher.hash(&self.slab.connection(next).key()));
+        self.slab.prefetch_whole(self.slab.place(next).next);
+    }
+
     fn close(&mut self, slot: u32, reason: Reason, sink: &mut impl Sink) {
+        self.prefetch_after(slot);
         let connection = self.slab.connection(slot);
         let class = connection.class;
         match reason {
@@ -380,6 +397,13 @@ impl Tracker {
 #[inline]
 fn has_control(packet: &Packet) -> bool {
     packet.transport == Transport::TCP && packet.fragment != FragmentPlace::Later
+}
+
+/// Whether the packet only ends what is no longer known: a FIN or RST, repeated for up to a minute after the last
+/// answer, begins nothing. Floods of them (backscatter) cost no room.
+fn is_straggler(packet: &Packet) -> bool {
+    let ends = packet.tcp_flags & (tcp_flags::FIN | tcp_flags::RST) != 0;
+    has_control(packet) && ends && packet.tcp_flags & tcp_flags::SYN == 0 && packet.payload_bytes == 0
 }
 
 fn is_icmp_error(packet: &Packet) -> bool {

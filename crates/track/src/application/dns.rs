@@ -13,8 +13,10 @@ const HEADER_BYTES: usize = 12;
 const MOST_LABELS: usize = 127;
 /// Octets of the longest name, length octets and root included (RFC 1035 section 2.3.4).
 const NAME_OCTETS: usize = 255;
-/// Question types of NetBIOS name service: NB and NBSTAT (RFC 1002 section 4.2.1.2).
+/// Question types of NetBIOS name service: NB and NBSTAT (RFC 1002 section 4.2.1.2). The latter is also that of SRV.
 const NETBIOS_TYPES: [u16; 2] = [0x20, 0x21];
+/// Octets of a NetBIOS name's first label: 16 bytes, each half written as a letter from A to P (RFC 1001 section 14.1).
+const NETBIOS_LABEL_BYTES: usize = 32;
 
 /// A query of one question is short; what claims to be longer is some other protocol's first bytes.
 const LONGEST_QUERY: usize = 2048;
@@ -116,9 +118,16 @@ impl<'a> Question<'a> {
     }
 
     fn tell(&self, teller: &mut Teller<'_>) {
-        if !NETBIOS_TYPES.contains(&self.kind) {
+        if !self.is_netbios() {
             let labels = self.labels[..self.label_count].iter().copied();
             teller.name(NameKind::DnsQuery, &Name::of_labels(labels), 0);
         }
+    }
+
+    fn is_netbios(&self) -> bool {
+        let first = self.labels[0];
+        NETBIOS_TYPES.contains(&self.kind)
+            && first.len() == NETBIOS_LABEL_BYTES
+            && first.iter().all(|letter| (b'A'..=b'P').contains(letter))
     }
 }

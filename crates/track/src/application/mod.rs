@@ -11,7 +11,7 @@ mod buffer;
 mod client_hello;
 mod dns;
 mod http;
-mod name;
+pub(crate) mod name;
 
 use crate::Fact;
 use buffer::{Buffer, Pool};
@@ -116,11 +116,10 @@ impl Application {
             tell: &mut tell,
             names_truncated: &mut self.names_truncated,
         };
-        *stage = if dns::read_datagram(bytes, &mut teller) {
-            DNS
-        } else {
-            DONE
-        };
+        let is_dns = dns::read_datagram(bytes, &mut teller);
+        if *stage == FRESH {
+            *stage = if is_dns { DNS } else { DONE };
+        }
     }
 
     /// The usual case: what is wanted is in the first segment.

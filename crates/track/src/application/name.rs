@@ -9,7 +9,7 @@ const NAME_BYTES: usize = 253;
 
 /// A harmless name.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Name {
+pub(crate) struct Name {
     /// Filled from the right.
     bytes: [u8; NAME_BYTES],
     start: usize,
@@ -18,7 +18,7 @@ pub(super) struct Name {
 
 impl Name {
     /// A host name as protocols carry it in text.
-    pub(super) fn of_host(text: &[u8]) -> Self {
+    pub(crate) fn of_host(text: &[u8]) -> Self {
         let text = text.trim_ascii();
         let text = text.strip_suffix(b".").unwrap_or(text);
         let mut name = Self::EMPTY;
@@ -50,7 +50,7 @@ impl Name {
     }
 
     /// The name; empty if there was none.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         // Only ASCII is ever put in.
         std::str::from_utf8(&self.bytes[self.start..]).unwrap_or_default()
     }
@@ -88,7 +88,7 @@ impl Name {
 }
 
 /// Splits `host`, `host:port` or `[v6]:port`, with or without `user@`, into host and port; 0 if there is none.
-pub(super) fn split_authority(authority: &[u8]) -> (&[u8], u16) {
+pub(crate) fn split_authority(authority: &[u8]) -> (&[u8], u16) {
     let host_port = match authority.iter().rposition(|byte| *byte == b'@') {
         Some(at) => &authority[at + 1..],
         None => authority,

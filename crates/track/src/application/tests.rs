@@ -210,12 +210,20 @@ fn every_query_of_a_socket_is_told() {
         query(&[b"A", b"Example", b"com"], 1),
         query(&[b"b\xff.", b"example", b"com"], 16),
         query(&[], 2),
-        query(&[b"EKEDFEEI"], 0x20),
+        query(&[b"EKEDFEEIEKEDFEEIEKEDFEEIEKEDFEEI"], 0x20),
+        query(&[b"CKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", b"scope"], 0x21),
+        // A service record has the type number that NetBIOS gave its status query.
+        query(&[b"_http", b"_tcp", b"example", b"com"], 0x21),
+        Sent::udp(CLIENT, (2, 5_300)).payload(b"something else"),
+        query(&[b"c", b"example", b"com"], 1),
     ]);
-    assert_names(
-        &record,
-        &[(DnsQuery, "a.example.com", 0), (DnsQuery, "b\\255\\046.example.com", 0)],
-    );
+    let names = [
+        "a.example.com",
+        "b\\255\\046.example.com",
+        "_http._tcp.example.com",
+        "c.example.com",
+    ];
+    assert_names(&record, &names.map(|name| (DnsQuery, name, 0)));
 
     let framed = |labels: &[&[u8]]| {
         let message = dns_query(labels, 1);

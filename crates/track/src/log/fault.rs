@@ -25,7 +25,7 @@ pub enum Reason {
     Port,
     /// No transport protocol.
     Protocol,
-    /// No number, or one beyond 64 bits.
+    /// No number, or one too large to be believed of one connection.
     Number,
     /// No connection state of Zeek's.
     State,
@@ -43,6 +43,9 @@ impl Reason {
 }
 
 impl LineFault {
+    /// For lines that a reader did not read to their end.
+    pub const TOO_LONG: Self = Self::new(Reason::Long, "");
+
     pub(super) const fn new(reason: Reason, column: &'static str) -> Self {
         Self { reason, column }
     }

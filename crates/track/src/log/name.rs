@@ -1,94 +1,59 @@
-//! Names from logs: lower case, capped, free of control characters, with the port split off where there is one.
+//! Names from logs, made the same as those from packets.
+
+use std::borrow::Cow;
 
 use crate::NameKind;
+use crate::application::name::{Name as Harmless, split_authority};
 
 use super::entry::Name;
-use super::value;
 
-/// The longest name DNS allows, in text form (RFC 1035 section 2.3.4).
-const MAX_NAME_BYTES: usize = 253;
-
-/// A server name as it is. An address names nothing.
+/// A server name as it is.
 pub(super) fn plain(kind: NameKind, text: &[u8]) -> Option<Name> {
-    if value::address(text).is_some() {
-        return None;
-    }
-    Some(Name {
-        text: clean(text)?,
-        kind,
-        port: 0,
-    })
+    named(kind, &unescaped(text), 0)
 }
 
-/// `host`, `host:port` or `[v6]:port`. The target of a CONNECT counts as a name even if it is an address: it is the server
-/// that the proxy hides.
+/// `host`, `host:port` or `[v6]:port`.
 pub(super) fn with_port(kind: NameKind, text: &[u8]) -> Option<Name> {
-    let (host, port) = split_port(text);
-    if kind == NameKind::ConnectTarget {
-        return Some(Name {
-            text: clean(host)?,
-            kind,
-            port,
-        });
-    }
-    plain(kind, host).map(|name| Name { port, ..name })
+    let text = unescaped(text);
+    let (host, port) = split_authority(text.trim_ascii());
+    named(kind, host, port)
 }
 
 /// The authority of an absolute URI, `http://host:port/path`.
 pub(super) fn authority(uri: &[u8]) -> Option<&[u8]> {
-    let scheme = uri.windows(3).take(16).position(|three| three == b"://")?;
+    /// The longest scheme that is looked for; a path may hold a URI of its own further on.
+    const SCHEME_BYTES: usize = 16;
+    let scheme = uri.windows(3).take(SCHEME_BYTES).position(|three| three == b"://")?;
     let rest = &uri[scheme + 3..];
-    let end = rest
-        .iter()
-        .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
-        .unwrap_or(rest.len());
-    let authority = &rest[..end];
-    let user = authority.iter().rposition(|&byte| byte == b'@').map_or(0, |at| at + 1);
-    Some(&authority[user..])
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+    Some(&rest[..end.unwrap_or(rest.len())])
 }
 
-fn split_port(text: &[u8]) -> (&[u8], u16) {
-    if let Some(bracketed) = text.strip_prefix(b"[") {
-        let Some(end) = bracketed.iter().position(|&byte| byte == b']') else {
-            return (bracketed, 0);
-        };
-        let port = bracketed[end + 1..].strip_prefix(b":").and_then(value::port);
-        return (&bracketed[..end], port.unwrap_or(0));
-    }
-    let mut colons = text.iter().enumerate().filter(|&(_, &byte)| byte == b':');
-    match (colons.next(), colons.next()) {
-        (Some((colon, _)), None) => (&text[..colon], value::port(&text[colon + 1..]).unwrap_or(0)),
-        _ => (text, 0),
-    }
+fn named(kind: NameKind, text: &[u8], port: u16) -> Option<Name> {
+    let name = Harmless::of_host(text);
+    let text: Box<str> = name.text().into();
+    (!text.is_empty()).then_some(Name { text, kind, port })
 }
 
-/// Zeek writes bytes it does not print as `\xNN`; that is undone before the name is cleaned, so that a name is the same
-/// whichever log it came from. What is not printable ASCII becomes `?`, as do the characters that would break a table.
-fn clean(text: &[u8]) -> Option<Box<str>> {
-    let mut name = String::with_capacity(text.len().min(MAX_NAME_BYTES));
+/// Zeek writes bytes it does not print as `\xNN`; undone, so that a name is the same whichever log it came from.
+fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&first, after)) = rest.split_first() {
-        if name.len() == MAX_NAME_BYTES {
-            break;
-        }
-        let (byte, after) = match after {
-            [b'x', high, low, after @ ..] if first == b'\\' => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, after),
-                _ => (first, &rest[1..]),
-            },
-            _ => (first, after),
+        let escape = match rest {
+            [b'\\', b'x', high, low, after @ ..] => {
+                hex(*high).zip(hex(*low)).map(|(high, low)| (high << 4 | low, after))
+            }
+            _ => None,
         };
-        name.push(if byte.is_ascii_graphic() {
-            char::from(byte.to_ascii_lowercase())
-        } else {
-            '?'
-        });
+        let (byte, after) = escape.unwrap_or((first, after));
+        bytes.push(byte);
         rest = after;
     }
-    if name.ends_with('.') {
-        name.pop();
-    }
-    (!name.is_empty()).then(|| name.into_boxed_str())
+    Cow::Owned(bytes)
 }
 
 pub(super) fn hex(digit: u8) -> Option<u8> {
@@ -112,27 +77,24 @@ mod tests {
         let host = |raw: &str| text(with_port(NameKind::HttpHost, raw.as_bytes()));
         assert_eq!(host("Example.COM:8080"), Some(("example.com".into(), 8080)));
         assert_eq!(host("example.com."), Some(("example.com".into(), 0)));
-        assert_eq!(host("192.0.2.1:80"), None, "an address is no name");
-        assert_eq!(host("[2001:db8::1]:443"), None);
-        let target = |raw: &str| text(with_port(NameKind::ConnectTarget, raw.as_bytes()));
-        assert_eq!(target("192.0.2.1:443"), Some(("192.0.2.1".into(), 443)));
-        assert_eq!(target("[2001:db8::1]:443"), Some(("2001:db8::1".into(), 443)));
-        assert_eq!(target(":443"), None);
+        assert_eq!(host("[2001:db8::1]:443"), Some(("2001:db8::1".into(), 443)));
+        assert_eq!(host(":443"), None);
     }
 
     #[test]
     fn absolute_uris_name_the_host() {
         assert_eq!(
             authority(b"http://user@example.com:81/a?b"),
-            Some(&b"example.com:81"[..])
+            Some(&b"user@example.com:81"[..])
         );
         assert_eq!(authority(b"/path"), None);
+        assert_eq!(authority(b"/redirect/far/away?to=http://example.com"), None);
     }
 
     #[test]
     fn escapes_are_undone_and_control_characters_are_not_let_through() {
-        let name = plain(NameKind::Sni, b"a\\x41\\x1b[31m\\xzz b\xff").expect("a name");
-        assert_eq!(&*name.text, "aa?[31m\\xzz?b?");
+        let name = plain(NameKind::Sni, b"a\\x41\\x1b[31m\\xzz").expect("a name");
+        assert_eq!(&*name.text, "aa\\027[31m\\092xzz");
     }
 
     proptest! {
@@ -140,7 +102,7 @@ mod tests {
         fn any_bytes_give_a_short_printable_name(raw in proptest::collection::vec(any::<u8>(), 0..400)) {
             for kind in [NameKind::Sni, NameKind::ConnectTarget] {
                 if let Some(name) = with_port(kind, &raw) {
-                    prop_assert!(!name.text.is_empty() && name.text.len() <= MAX_NAME_BYTES);
+                    prop_assert!(!name.text.is_empty() && name.text.len() <= 253);
                     prop_assert!(name.text.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase()));
                 }
             }

@@ -89,6 +89,11 @@ impl Parser {
         }
     }
 
+    /// Whether the lines of this log tell of connections, as far as its first lines say.
+    pub fn is_known(&self) -> bool {
+        self.form == Form::Json || self.kind != Kind::Other
+    }
+
     fn first(&mut self, line: &[u8]) -> Result<Line, HeaderFault> {
         if line.starts_with(b"#") {
             self.directive(line)

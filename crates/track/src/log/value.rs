@@ -38,9 +38,14 @@ pub(super) fn duration_ns(text: &[u8]) -> Option<i64> {
         .checked_add(fraction_ns)
 }
 
+/// The largest count that is believed of one connection, 256 TiB: sums of such counts stay far from 64 bits.
+const LARGEST_COUNT: u64 = 1 << 48;
+
 /// A count; a fraction, as programs with one number type write it, is dropped.
 pub(super) fn count(text: &[u8]) -> Option<u64> {
-    decimal(text).map(|(whole, _)| whole)
+    decimal(text)
+        .map(|(whole, _)| whole)
+        .filter(|&whole| whole <= LARGEST_COUNT)
 }
 
 /// `digits[.digits]` as the whole part and the fraction's first nine digits.
@@ -196,7 +201,10 @@ mod tests {
             (count(b"12"), count(b"12.0"), count(b"-1"), count(b"")),
             (Some(12), Some(12), None, None)
         );
-        assert_eq!(count(b"18446744073709551616"), None);
+        assert_eq!(
+            (count(b"18446744073709551616"), count(b"281474976710657")),
+            (None, None)
+        );
         assert_eq!((port(b"65535"), port(b"65536")), (Some(65535), None));
         assert_eq!(duration_ns(b"0.000001"), Some(1000));
     }

@@ -54,7 +54,6 @@ fn every_state_has_zeeks_name() {
         ),
         (C::Sf, &[('>', S), ('<', SA), ('>', A), ('<', F), ('>', F), ('>', R)]),
         (C::Sf, &[('>', S), ('<', SA), ('>', A), ('>', F), ('>', R), ('<', F)]),
-        (C::Sf, &[('>', F), ('<', F)]),
         (C::Rej, &[('>', S), ('<', RA)]),
         (C::Rej, &[('>', S), ('<', RA), ('>', S), ('<', RA)]),
         (C::Rsto, &[('>', S), ('<', SA), ('>', A), ('>', PA), ('>', R)]),
@@ -226,6 +225,26 @@ fn stragglers_open_no_ghost_and_a_new_syn_opens_at_once() {
         assert_eq!((record.closed.len(), tracker.counters().reused), (2, 1), "{flags}");
         assert_eq!(record.closed[1].first_ns, SECOND_NS);
     }
+}
+
+#[test]
+fn an_end_alone_opens_nothing() {
+    let ends = [F, R, RA].map(|flags| Sent::tcp(CLIENT, SERVER, flags, 1));
+    let (record, tracker) = run(Settings::default(), 1, &ends);
+    assert_eq!(
+        (
+            record.told.len(),
+            tracker.counters().stragglers,
+            tracker.counters().packets
+        ),
+        (0, 3, 3)
+    );
+    // With payload it is traffic.
+    assert_eq!(told(&[ends[0].clone().payload(b"last words")]).closed.len(), 1);
+    // A retransmitted end, long after: the old connection closes, no new one opens.
+    let mut packets = script(&[('>', S), ('<', SA), ('>', F), ('<', R)]);
+    packets.push(Sent::tcp(CLIENT, SERVER, F, 1_001).at(20.0));
+    assert_eq!(told(&packets).closed.len(), 1);
 }
 
 #[test]
