@@ -19,6 +19,8 @@ struct Expect {
     packets: u64,
     #[serde(rename = "below")]
     _below: String,
+    #[serde(default, rename = "known")]
+    _known: Vec<String>,
     #[serde(default)]
     server: Vec<Server>,
 }

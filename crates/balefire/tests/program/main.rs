@@ -4,6 +4,7 @@
 
 mod answers;
 mod bench;
+mod captures;
 mod damage;
 mod hours;
 mod settings;
