@@ -58,7 +58,7 @@ fn plain(index: usize) -> Vec<u8> {
         7 | 8 => (IPV4, ipv4(1, 17, &udp(port, 53, &payload))),
         _ => (IPV6, ipv6(1, 6, &tcp(port, 443, &payload))),
     };
-    if index % 8 == 0 {
+    if index.is_multiple_of(8) {
         ethernet(0x8100, &vlan(ether_type, &ip))
     } else {
         ethernet(ether_type, &ip)
@@ -71,7 +71,7 @@ fn vxlan(index: usize) -> Vec<u8> {
 }
 
 fn fragment(index: usize) -> Vec<u8> {
-    let field = if index % 4 == 0 {
+    let field = if index.is_multiple_of(4) {
         0x2000
     } else {
         0x2000 | (index % 4 * 64) as u16
@@ -88,50 +88,41 @@ fn deep(_: usize) -> Vec<u8> {
     ethernet(IPV4, &ip)
 }
 
-fn measure(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, frames: &Frames, mut work: impl FnMut(Frame<'_>)) {
-    group.bench_function(name, |bencher| bencher.iter(|| frames.each(&mut work)));
+fn measure<T>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    frames: &Frames,
+    mut work: impl FnMut(Frame<'_>) -> T,
+) {
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            frames.each(|frame| {
+                black_box(work(frame));
+            });
+        });
+    });
 }
 
 fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Elements(FRAMES as u64));
     let mix = Frames::new(plain);
-    measure(&mut group, "plain/fast", &mix, |frame| {
-        black_box(decode_fast(frame));
-    });
-    measure(&mut group, "plain/decode", &mix, |frame| {
-        black_box(decode(frame));
-    });
-    measure(&mut group, "plain/honest", &mix, |frame| {
-        black_box(decode_honest(frame));
-    });
-    measure(&mut group, "plain/peek", &mix, |frame| {
-        black_box(peek(frame));
-    });
-    measure(&mut group, "plain/outermost", &mix, |frame| {
-        black_box(outermost(frame));
-    });
+    measure(&mut group, "plain/fast", &mix, decode_fast);
+    measure(&mut group, "plain/decode", &mix, decode);
+    measure(&mut group, "plain/honest", &mix, decode_honest);
+    measure(&mut group, "plain/peek", &mix, peek);
+    measure(&mut group, "plain/outermost", &mix, outermost);
     let tunnels = Frames::new(vxlan);
-    measure(&mut group, "vxlan/decode", &tunnels, |frame| {
-        black_box(decode(frame));
-    });
-    measure(&mut group, "vxlan/peek", &tunnels, |frame| {
-        black_box(peek(frame));
-    });
-    let hostile = Frames::new(deep);
-    measure(&mut group, "too_deep/decode", &hostile, |frame| {
-        black_box(decode(frame));
-    });
+    measure(&mut group, "vxlan/decode", &tunnels, decode);
+    measure(&mut group, "vxlan/peek", &tunnels, peek);
+    measure(&mut group, "too_deep/decode", &Frames::new(deep), decode);
     let fragments = Frames::new(fragment);
-    measure(&mut group, "fragments/decode", &fragments, |frame| {
-        black_box(decode(frame));
-    });
+    measure(&mut group, "fragments/decode", &fragments, decode);
     let mut table = FragmentTable::new(4096, 1);
     measure(&mut group, "fragments/decode_and_resolve", &fragments, |frame| {
-        if let Ok(mut packet) = decode(frame) {
-            table.resolve(&mut packet, 0);
-            black_box(packet);
-        }
+        let mut packet = decode(frame).ok()?;
+        table.resolve(&mut packet, 0);
+        Some(packet)
     });
     group.finish();
 }

@@ -119,11 +119,11 @@ const BRIEFEST: f64 = -2.5;
 const PER_MISSING_CHECK_IN: f64 = -0.25;
 /// Below this many, bursts in connections and queries are what any application does a few times.
 const ENOUGH_INDIRECT: u32 = 20;
-const PER_MISSING_INDIRECT: f64 = -0.15;
+const PER_MISSING_INDIRECT: f64 = -0.2;
 /// Resolvers forget names after their time to live, so a name in constant use is asked for at fixed intervals.
 const DNS: f64 = -2.0;
 /// Push, chat and web sockets keep their connections alive at fixed intervals, and are much more common than implants that do.
-const HEARTBEAT: f64 = -2.5;
+const HEARTBEAT: f64 = -3.0;
 
 /// The most that context can add: a timeline whose times are below the threshold by more is not looked at.
 pub(crate) const MOST_RAISING: f64 =
@@ -240,8 +240,14 @@ impl Context {
                 ((share - 0.7) * 2.0).clamp(SIZES_UNLIKE, SIZES_ALIKE),
             );
         }
-        if facts.kind == EvidenceKind::ConnectionBeacon && facts.closed >= 4 {
-            let mean = facts.received_bytes as f64 / f64::from(facts.closed);
+        // Of bursts the connection's end tells what all of them together brought.
+        let answered = match facts.kind {
+            EvidenceKind::ConnectionBeacon if facts.closed >= 4 => facts.closed,
+            EvidenceKind::Heartbeat if facts.closed >= 1 => facts.check_ins,
+            _ => 0,
+        };
+        if answered > 0 {
+            let mean = facts.received_bytes as f64 / f64::from(answered);
             let log_odds = match mean {
                 ..4_000.0 => SHORT_ANSWERS,
                 ..30_000.0 => 0.0,

@@ -78,8 +78,8 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
             facts.typical_size_bytes
         ),
         part::FAILED => format!("{} of {} connections unanswered or refused", facts.failed, facts.closed),
-        part::ANSWERS if weight.log_odds > 0.0 => format!("short answers: {:.0} B a connection", weight.value),
-        part::ANSWERS => format!("long answers, as of content: {:.0} kB a connection", weight.value / 1e3),
+        part::ANSWERS if weight.log_odds > 0.0 => format!("short answers: {:.0} B each", weight.value),
+        part::ANSWERS => format!("long answers, as of content: {:.0} kB each", weight.value / 1e3),
         part::ODD_PORT => format!("port {} of no usual service", facts.port),
         part::KNOWN_SERVICE => {
             let known: Vec<_> = context

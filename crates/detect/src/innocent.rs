@@ -52,6 +52,12 @@ const PORTS: &[(u8, u16, &str, f64)] = &[
     (TCP, 3478, "STUN and TURN (RFC 8489)", BY_PORT),
     (UDP, 3544, "Teredo (RFC 4380: refreshed every 30 s)", BY_PORT),
     (UDP, 4500, "IPsec NAT keep-alives (RFC 3948: every 20 s)", BY_PORT),
+    (
+        UDP,
+        443,
+        "HTTP/3 over QUIC, name not readable here (RFC 9000, keep-alives in section 10.1.2)",
+        BY_WEAK_PORT,
+    ),
     (UDP, 500, "IKE (RFC 7296)", BY_PORT),
     (
         UDP,
@@ -425,6 +431,8 @@ const NAMES: &[(&str, &[&str], f64)] = &[
         "large platform; one of its many customers or services may still be bad",
         &[
             "microsoft.com",
+            "bing.com",
+            "msn.com",
             "windows.com",
             "office.com",
             "office.net",

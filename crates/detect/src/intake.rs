@@ -35,6 +35,7 @@ pub(crate) struct Connection {
     /// Timelines it belongs to.
     record: u32,
     named_record: u32,
+    beat_record: u32,
     /// The last name given in it, and that name's hash: the slot may belong to another name by the time it is used.
     name: u32,
     name_hash: u64,
@@ -268,6 +269,7 @@ impl Detector {
             bursts_ns: [0; 2],
             record: NO_RECORD,
             named_record: NO_RECORD,
+            beat_record: NO_RECORD,
             name: NO_NAME,
             name_hash: 0,
             bursts: 0,
@@ -403,7 +405,7 @@ impl Detector {
             match item.event {
                 Event::Start => connection.record = slot,
                 Event::Named => connection.named_record = slot,
-                _ => {}
+                _ => connection.beat_record = slot,
             }
         }
         let period = self.period;
@@ -471,7 +473,7 @@ impl Detector {
         } else {
             NO_NAME
         };
-        let (slot, named_slot) = (connection.record, connection.named_record);
+        let (slot, named_slot, beat_slot) = (connection.record, connection.named_record, connection.beat_record);
         self.connections_free.push(item.connection);
         let add = |record: &mut Record| {
             record.closed = record.closed.saturating_add(1);
@@ -488,9 +490,16 @@ impl Detector {
                 self.use_name(slot, name);
             }
         }
-        let same =
+        let named =
             |record: &&mut Record| record.host == item.host && record.name == name && record.scope != Scope::Service;
-        if let Some(record) = self.ledger.at_mut(named_slot).filter(same) {
+        if let Some(record) = self.ledger.at_mut(named_slot).filter(named) {
+            add(record);
+        }
+        let beating = |record: &&mut Record| {
+            (record.host, record.server, record.port, record.kind)
+                == (item.host, item.server, item.port, EvidenceKind::Heartbeat)
+        };
+        if let Some(record) = self.ledger.at_mut(beat_slot).filter(beating) {
             add(record);
         }
     }

@@ -6,6 +6,7 @@
 //! printed or written (report, the program).
 
 mod capture_loop;
+mod census;
 mod collector;
 mod dispatch;
 mod gauges;
@@ -16,6 +17,7 @@ mod queue;
 mod run;
 mod worker;
 
+pub use census::{Census, Counts};
 pub use log_run::{LogOutcome, LogReport, run_logs};
 pub use log_source::{LogFault, LogInput};
 pub use run::{LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot, ThreadUse, run};

@@ -7,7 +7,7 @@ use balefire_detect::{ControlServer, CountryRow};
 
 use crate::Style;
 use crate::country::country_name;
-use crate::number::{date_time, duration, engineering, latency};
+use crate::number::{date_time, duration, engineering, latency, score};
 use crate::place::socket_with_protocol;
 use crate::table::counted;
 use crate::text::clean;
@@ -80,12 +80,12 @@ pub fn live_news(server: &ControlServer, style: Style) -> String {
         .map(|name| format!(" ({})", clean(name)))
         .unwrap_or_default();
     format!(
-        "{} control server {}{name}, {} {}, score {:.2}, {}, last check-in {}",
+        "{} control server {}{name}, {} {}, score {}, {}, last check-in {}",
         style.class(server.class, server.class.name()),
         socket_with_protocol(server),
         clean(server.country.code()),
         country_name(&server.country),
-        server.score,
+        score(server.score),
         counted(server.hosts.len() as u64, "host"),
         date_time(server.last_ns),
     )

@@ -81,6 +81,15 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
+/// A score with two digits, which never claims a certainty it has not: `>0.99`, `<0.01`.
+pub(crate) fn score(score: f64) -> String {
+    match score {
+        s if s < 1.0 && s >= 0.995 => ">0.99".to_owned(),
+        s if s > 0.0 && s < 0.005 => "<0.01".to_owned(),
+        s => format!("{:.2}", finite(s)),
+    }
+}
+
 /// Nanoseconds as the latency they are: `0.4 ms`, `12.0 us`.
 pub(crate) fn latency(nanoseconds: u64) -> String {
     let (number, unit) = match nanoseconds {
@@ -156,6 +165,10 @@ mod tests {
         assert_eq!(
             [1.0, 0.524, 0.004, 0.0001, 0.999, 0.0].map(percent),
             ["100 %", "52 %", "0.4 %", "<0.1 %", ">99 %", "0 %"]
+        );
+        assert_eq!(
+            [1.0, 0.998, 0.97, 0.001, 0.0, f64::NAN].map(score),
+            ["1.00", ">0.99", "0.97", "<0.01", "0.00", "0.00"]
         );
         assert_eq!([400_000, 1_200, 5].map(latency), ["400 us", "1.20 us", "5.00 ns"]);
     }

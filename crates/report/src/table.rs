@@ -9,7 +9,7 @@ use crate::Style;
 use crate::country::country_name;
 use crate::document::Split;
 use crate::grid::{Align, Cell, Grid};
-use crate::number::{bytes, date_time, duration, percent, seconds, thousands};
+use crate::number::{bytes, date_time, duration, percent, score, seconds, thousands};
 use crate::place::{COUNTRY_NOTE, socket, source_text};
 use crate::text::{clean, shortened};
 
@@ -186,7 +186,7 @@ fn server_row(server: &ControlServer, style: Style) -> Vec<Cell> {
         ),
         Cell::new(server.country.code()),
         Cell::class(style, server.class),
-        Cell::new(format!("{:.2}", server.score)),
+        Cell::new(score(server.score)),
         Cell::new(thousands(server.hosts.len() as u64)),
         number(best.map(|evidence| seconds(evidence.interval_s))),
         number(best.map(|evidence| percent(evidence.jitter))),

@@ -11,7 +11,7 @@ use balefire_detect::{
 use crate::Style;
 use crate::country::country_name;
 use crate::grid::{Align, Cell, Grid};
-use crate::number::{date_time, duration, percent, seconds, thousands, time_of_day};
+use crate::number::{date_time, duration, percent, score, seconds, thousands, time_of_day};
 use crate::place::{COUNTRY_NOTE, socket, socket_with_protocol, source_text};
 use crate::table::counted;
 use crate::text::{clean, shortened};
@@ -58,10 +58,10 @@ fn is_asked(server: &ControlServer, asked: &str) -> bool {
 
 fn server_page(server: &ControlServer, summary: &Summary, style: Style) -> String {
     let mut page = format!(
-        "{}   {} {:.2}   {} {}   {} of {}   first {}, last {}\n",
+        "{}   {} {}   {} {}   {} of {}   first {}, last {}\n",
         socket_with_protocol(server),
         style.class(server.class, server.class.name()),
-        server.score,
+        score(server.score),
         clean(server.country.code()),
         country_name(&server.country),
         thousands(server.hosts.len() as u64),
@@ -102,11 +102,11 @@ fn evidence_page(evidence: &Evidence) -> String {
         .unwrap_or_default();
     let span_ns = evidence.last_ns.saturating_sub(evidence.first_ns);
     let mut page = format!(
-        "{} of {}{name}   score {:.2}\n  Timing {:.2}   {}, typically {} apart (+-{}), over {} from {} to {}\n",
+        "{} of {}{name}   score {}\n  Timing {}   {}, typically {} apart (+-{}), over {} from {} to {}\n",
         kind_words(evidence.kind),
         evidence.host,
-        evidence.score,
-        evidence.timing,
+        score(evidence.score),
+        score(evidence.timing),
         counted(evidence.check_ins, "check-in"),
         seconds(evidence.interval_s),
         percent(evidence.jitter),
@@ -216,9 +216,9 @@ fn parts(evidence: &Evidence) -> String {
     }
     let sign = if sum < 0.0 { '-' } else { '+' };
     text.push_str(&format!(
-        "    = {sign}{:.2}, a score of {:.2}\n",
+        "    = {sign}{:.2}, a score of {}\n",
         sum.abs(),
-        evidence.score
+        score(evidence.score)
     ));
     text
 }
@@ -284,8 +284,8 @@ fn timeline_grid(rows: &[&TimelineRow]) -> String {
             Cell::new(thousands(row.check_ins)),
             Cell::new(seconds(row.interval_s)),
             Cell::new(percent(row.jitter)),
-            Cell::new(format!("{:.2}", row.timing)),
-            Cell::new(format!("{:.2}", row.score)),
+            Cell::new(score(row.timing)),
+            Cell::new(score(row.score)),
         ]);
     }
     grid.text()

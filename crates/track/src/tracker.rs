@@ -16,7 +16,7 @@ use crate::{Arrival, BURST_GAP_NS, Class, Counters, Settings, Sink};
 
 /// Packets that are looked up together: enough to have several cache misses under way (a core has 10 to 24 at a time),
 /// few enough that what was fetched for the first is still there for the last.
-const CHUNK: usize = 32;
+const CHUNK: usize = 64;
 
 /// Packets this much older than the newest one are not merely out of order.
 const FAR_BEHIND_NS: i64 = 3_600_000_000_000;

@@ -5,6 +5,7 @@
 
 mod clock;
 mod filter;
+mod gzip;
 mod inputs;
 mod pcap;
 mod pcapng;

@@ -125,7 +125,9 @@ impl Reader {
                 at = 0;
             }
         }
-        self.carry.extend_from_slice(&bytes[at..]);
+        if self.ending.is_none() {
+            self.carry.extend_from_slice(&bytes[at..]);
+        }
         self.offset += at as u64;
         waiting.then_some(Step::Waiting)
     }

@@ -8,11 +8,12 @@ use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::os::fd::AsFd;
 
-use flate2::bufread::MultiGzDecoder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::gzip::Gzip;
+
 /// Bytes asked for at a time where the buffer must be initialised first (pipes, decompressors): what fits the caches, so
-/// that initialising costs next to nothing, and at most what a damaged compressed part can take with it.
+/// that initialising costs next to nothing.
 const STEP_BYTES: usize = 64 * 1024;
 
 /// Compressed bytes read at a time.
@@ -31,7 +32,7 @@ enum Kind {
     File(File, u64),
     /// Anything else, plain.
     Reader(Raw),
-    Gzip(Box<MultiGzDecoder<BufReader<Raw>>>),
+    Gzip(Box<Gzip<BufReader<Raw>>>),
     Zstd(Box<zstd::Decoder<'static, BufReader<Raw>>>),
 }
 
@@ -134,10 +135,7 @@ impl Stream {
         };
         let kind = match compression {
             None => Kind::Reader(raw),
-            Some(Compression::Gzip) => Kind::Gzip(Box::new(MultiGzDecoder::new(BufReader::with_capacity(
-                COMPRESSED_BYTES,
-                raw,
-            )))),
+            Some(Compression::Gzip) => Kind::Gzip(Box::new(Gzip::new(BufReader::with_capacity(COMPRESSED_BYTES, raw)))),
             Some(Compression::Zstd) => Kind::Zstd(Box::new(zstd::Decoder::with_buffer(BufReader::with_capacity(
                 COMPRESSED_BYTES,
                 raw,
@@ -151,7 +149,7 @@ impl Stream {
         match &self.kind {
             Kind::File(_, taken_bytes) => *taken_bytes,
             Kind::Reader(raw) => raw.taken_bytes,
-            Kind::Gzip(decoder) => decoder.get_ref().get_ref().taken_bytes,
+            Kind::Gzip(decoder) => decoder.input().get_ref().taken_bytes,
             Kind::Zstd(decoder) => decoder.get_ref().get_ref().taken_bytes,
         }
     }
