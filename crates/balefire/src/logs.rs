@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use balefire_capture::{Input, expand};
 use balefire_pipeline::LogInput;
@@ -108,27 +108,28 @@ fn decompressed(raw: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead +
 /// The first bytes, decompressed. A pipe is looked into without taking them out of it; of a compressed one whatever came
 /// in the first write must do.
 fn head(file: &Input) -> io::Result<Vec<u8>> {
-    let raw = raw(file)?;
-    let kind = raw.metadata()?.file_type();
-    if is_pipe(&kind) {
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-        tee(&raw, &writer, HEAD_BYTES, SpliceFlags::empty())?;
-        drop(writer);
-        return up_to_head(File::from(reader));
+    let kind = match file {
+        Input::Standard => raw(file)?.metadata()?.file_type(),
+        file => std::fs::metadata(file.path())?.file_type(),
+    };
+    match file {
+        _ if is_pipe(&kind) && is_inherited(file) => {
+            let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+            tee(&raw(file)?, &writer, HEAD_BYTES, SpliceFlags::empty())?;
+            drop(writer);
+            up_to_head(File::from(reader))
+        }
+        _ if !kind.is_file() => Err(io::Error::other("cannot be looked into")),
+        // A redirected file shares its position with whoever reads it next; opened anew, it has its own.
+        Input::Standard => up_to_head(File::open("/dev/stdin")?),
+        file => up_to_head(raw(file)?),
     }
-    if !kind.is_file() {
-        return Err(io::Error::other("neither a file nor a pipe"));
-    }
-    if let Input::Standard = file {
-        // Inherited with its position, which reading on moves for the real reader as well.
-        return head_by_path(Path::new("/dev/stdin"));
-    }
-    up_to_head(raw)
 }
 
-/// Opened anew, a redirected file begins at its first byte.
-fn head_by_path(path: &Path) -> io::Result<Vec<u8>> {
-    up_to_head(File::open(path)?)
+/// A pipe that this process holds open anyway. Opening another for a look, and closing it, would end its writer.
+fn is_inherited(file: &Input) -> bool {
+    let held = |folder: &str| file.path().starts_with(folder);
+    *file == Input::Standard || held("/dev/fd") || held("/proc/self/fd")
 }
 
 fn is_pipe(kind: &std::fs::FileType) -> bool {

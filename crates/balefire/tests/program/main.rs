@@ -6,5 +6,6 @@ mod answers;
 mod bench;
 mod damage;
 mod hours;
+mod logs;
 mod settings;
 mod usage;
