@@ -29,7 +29,7 @@ static LONG_VERSION: LazyLock<String> =
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Find control servers in capture files.
+    /// Find control servers in capture files or connection logs.
     Read(ReadFlags),
     /// Find control servers on a network interface, until SIGINT or SIGTERM.
     Live(LiveFlags),
@@ -54,9 +54,12 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct ReadFlags {
-    /// Capture files (pcap, pcapng; also gzip or zstd), folders or patterns; `-` is standard input.
+    /// Capture files (pcap, pcapng), or connection logs (CSV, Zeek); also gzip or zstd; folders or patterns; `-` is
+    /// standard input.
     ///
-    /// Several captures are read in the order of their first packets, as one.
+    /// Several captures are read in the order of their first packets, as one. Logs are told from captures by their
+    /// content: a CSV headed ts,src,dst,dport,proto,bytes_out,bytes_in (any order; also duration, name, state, service,
+    /// sport), or Zeek's conn, dns, ssl, quic and http logs (tab-separated or JSON), joined by connection.
     #[arg(required = true, value_name = "CAPTURE")]
     pub(crate) captures: Vec<PathBuf>,
 

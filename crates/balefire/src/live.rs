@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use balefire_capture::{CaptureError, LiveOptions, LiveSource, interface_addresses};
+use balefire_report::Unit;
 
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -46,6 +47,7 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
     let title = Title {
         input: flags.interface.clone(),
         again: None,
+        unit: Unit::Packets,
     };
     run::run(Box::new(source), &plan, console, &title, &stop.asked)
 }

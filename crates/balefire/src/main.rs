@@ -9,6 +9,7 @@ mod exit;
 mod flags;
 mod interfaces;
 mod live;
+mod logs;
 mod output;
 mod plan;
 mod read;

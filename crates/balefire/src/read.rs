@@ -1,16 +1,18 @@
-//! `balefire read`: capture files through the whole detector.
+//! `balefire read`: capture files, or connection logs, through the whole detector.
 //!
-//! In: what was typed. Out: the answer, and the exit code. Not its job: reading files (`capture`), running (`run`).
+//! In: what was typed. Out: the answer, and the exit code. Not its job: reading files (`capture`, `logs`), running (`run`).
 
 use std::io::Cursor;
 use std::path::PathBuf;
 
 use balefire_capture::{CaptureError, FileOptions, FileSource, PcapWriter};
 use balefire_decode::LinkType;
+use balefire_report::Unit;
 
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::flags::ReadFlags;
+use crate::logs;
 use crate::output;
 use crate::plan::Plan;
 use crate::run::{self, Title};
@@ -20,10 +22,35 @@ use crate::signals::{self, Ending};
 pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
     let settings = Settings::load(&flags.settings)?;
     let plan = Plan::new(&settings, &flags.output, &[])?;
-    let source = open(&flags.captures, &settings.capture.filter)?;
-    let stop = signals::watch(Ending::at_once())?;
-    let console = Console::for_files(plan.hours.as_ref(), plan.quiet);
-    let exit = run::run(Box::new(source), &plan, console, &title(&flags.captures), &stop.asked)?;
+    let exit;
+    let stop;
+    if let Some(inputs) = logs::inputs(&flags.captures)? {
+        if !settings.capture.filter.trim().is_empty() {
+            return Err(Failure::usage(
+                "a filter chooses packets, and a connection log has none: read it without",
+            ));
+        }
+        stop = signals::watch(Ending::at_once())?;
+        let console = Console::for_files(plan.hours.as_ref(), plan.quiet);
+        exit = run::over_logs(
+            inputs,
+            &plan,
+            console,
+            &title(&flags.captures, Unit::Lines),
+            &stop.asked,
+        )?;
+    } else {
+        let source = open(&flags.captures, &settings.capture.filter)?;
+        stop = signals::watch(Ending::at_once())?;
+        let console = Console::for_files(plan.hours.as_ref(), plan.quiet);
+        exit = run::run(
+            Box::new(source),
+            &plan,
+            console,
+            &title(&flags.captures, Unit::Packets),
+            &stop.asked,
+        )?;
+    }
     if stop.was_signalled() {
         output::complain("stopped by a signal before the end of the input; the answer is of what was read until then");
         return Ok(Exit::Failed);
@@ -60,7 +87,7 @@ fn failure(error: CaptureError) -> Failure {
     }
 }
 
-fn title(captures: &[PathBuf]) -> Title {
+fn title(captures: &[PathBuf], unit: Unit) -> Title {
     let names: Vec<String> = captures.iter().map(|path| path.display().to_string()).collect();
     let input = match &names[..] {
         [one] if one == "-" => "standard input".to_owned(),
@@ -71,7 +98,7 @@ fn title(captures: &[PathBuf]) -> Title {
         .iter()
         .all(|name| name != "-")
         .then(|| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" "));
-    Title { input, again }
+    Title { input, again, unit }
 }
 
 /// The name as a shell takes it.
@@ -90,9 +117,9 @@ mod tests {
 
     #[test]
     fn titles() {
-        assert_eq!(title(&["-".into()]).input, "standard input");
-        assert!(title(&["-".into()]).again.is_none());
-        let two = title(&["a.pcap".into(), "it's.pcap".into()]);
+        assert_eq!(title(&["-".into()], Unit::Packets).input, "standard input");
+        assert!(title(&["-".into()], Unit::Packets).again.is_none());
+        let two = title(&["a.pcap".into(), "it's.pcap".into()], Unit::Packets);
         assert_eq!(two.input, "a.pcap and 1 more");
         assert_eq!(two.again.as_deref(), Some("a.pcap 'it'\\''s.pcap'"));
     }

@@ -14,7 +14,7 @@ pub mod synthetic;
 mod writer;
 
 pub use block::{BLOCK_BYTES, Block, FrameRecord, MAX_FRAME_BYTES};
-pub use file::{FileOptions, FileSource};
+pub use file::{FileOptions, FileSource, Input, expand};
 pub use interfaces::{InterfaceAddress, InterfaceReport, interface_addresses, interfaces};
 pub use live::{LiveOptions, LiveSource, LiveStopper};
 pub use source::{CaptureError, Damage, Fill, KernelCounters, Source, SourceCounters};

@@ -31,10 +31,6 @@ pub struct LogInput {
     /// Found in a folder rather than named: it is passed over if it is no log of connections.
     pub found: bool,
     /// Opens it at its beginning, decompressed. Called again only where there are very many logs.
-    #[expect(
-        clippy::type_complexity,
-        reason = "it is a function, and a name for it would say no more"
-    )]
     pub open: Box<dyn FnMut() -> io::Result<Box<dyn BufRead + Send>> + Send>,
 }
 

@@ -25,6 +25,6 @@ pub use hours::{HourError, HourFiles, Written, is_sensor_name};
 pub use live::{LiveQueue, LiveRow, live_header, live_news, live_row};
 pub use number::{bytes, duration, engineering, rfc3339, seconds, thousands};
 pub use style::Style;
-pub use table::{Heading, accounting_line, table};
+pub use table::{Heading, Unit, accounting_line, table};
 pub use text::{clean, csv_cell};
 pub use why::why;

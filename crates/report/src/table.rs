@@ -26,12 +26,24 @@ const WHY_COLUMNS: usize = 72;
 pub struct Heading {
     /// What was read or listened to, as the operator gave it.
     pub input: String,
+    /// What was read one of after the other.
+    pub unit: Unit,
     /// Wall time it took, seconds; left out where `None`.
     pub elapsed_s: Option<f64>,
     /// Hours with at least one packet, and hours the run spans.
     pub hours_watched: (u64, u64),
     /// Lines the program adds at the end: hour files written, damaged inputs, how to go on.
     pub notes: Vec<String>,
+}
+
+/// What a run is counted in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// Packets of a tap or of captures, and their bytes on the wire.
+    #[default]
+    Packets,
+    /// Lines of connection logs, and the bytes they tell of.
+    Lines,
 }
 
 /// The page.
@@ -95,12 +107,11 @@ pub fn accounting_line(accounting: &Accounting, style: Style) -> String {
 
 fn head_line(summary: &Summary, heading: &Heading) -> String {
     let accounting = &summary.accounting;
-    let mut line = format!(
-        "{}   {} packets, {} on the wire",
-        clean(&heading.input),
-        thousands(accounting.received),
-        bytes(accounting.wire_bytes)
-    );
+    let (count, volume) = (thousands(accounting.received), bytes(accounting.wire_bytes));
+    let mut line = match heading.unit {
+        Unit::Packets => format!("{}   {count} packets, {volume} on the wire", clean(&heading.input)),
+        Unit::Lines => format!("{}   {count} lines telling of {volume}", clean(&heading.input)),
+    };
     if let (Some(first_ns), Some(last_ns)) = (summary.first_packet_ns, summary.last_packet_ns) {
         line.push_str(&format!(
             ", {} from {}",

@@ -7,5 +7,6 @@ mod bench;
 mod captures;
 mod damage;
 mod hours;
+mod logs;
 mod settings;
 mod usage;

@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 16;
 
 /// One input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Input {
+pub enum Input {
     /// A file the user named: not being able to open it is the user's to mend, before anything runs.
     Named(PathBuf),
     /// A file found in a folder or by a pattern: it may be gone again, or be something else.
@@ -24,7 +24,7 @@ pub(super) enum Input {
 
 impl Input {
     /// As it is called in messages.
-    pub(super) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         match self {
             Self::Named(path) | Self::Found(path) => path,
             Self::Standard => Path::new("-"),
@@ -33,7 +33,10 @@ impl Input {
 }
 
 /// Lists the files of every input, in the order given, the files of a folder or pattern by name.
-pub(super) fn expand(inputs: &[PathBuf]) -> Result<Vec<Input>, CaptureError> {
+///
+/// # Errors
+/// An input is not there, or a folder or pattern holds no file.
+pub fn expand(inputs: &[PathBuf]) -> Result<Vec<Input>, CaptureError> {
     let mut files = Vec::new();
     for input in inputs {
         if input.as_os_str() == OsStr::new("-") {

@@ -20,7 +20,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use self::filter::Filter;
-use self::inputs::Input;
+pub use self::inputs::{Input, expand};
 use self::reader::{Reader, Step};
 use self::stream::Stream;
 use crate::{BLOCK_BYTES, Block, CaptureError, Damage, Fill, Source, SourceCounters};

@@ -1,7 +1,8 @@
 //! The pages as people see them, as snapshots; and what the documents must hold.
 
 use balefire_report::{
-    Heading, LiveQueue, LiveRow, Style, country_csv, json, live_header, live_news, live_row, scores_csv, table, why,
+    Heading, LiveQueue, LiveRow, Style, Unit, country_csv, json, live_header, live_news, live_row, scores_csv, table,
+    why,
 };
 use insta::assert_snapshot;
 
@@ -12,6 +13,7 @@ fn heading() -> Heading {
         input: "day.pcap.gz".to_owned(),
         elapsed_s: Some(0.05),
         hours_watched: (24, 24),
+        unit: Unit::Packets,
         notes: vec!["More: balefire read --why 192.0.2.17 day.pcap.gz".to_owned()],
     }
 }

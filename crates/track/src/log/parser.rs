@@ -20,17 +20,21 @@ pub enum Line {
     Fault(LineFault),
 }
 
-/// Whether a file that begins with these bytes is text at all, and so a log rather than a capture. A cut character at the
-/// end is no reason to say no.
+/// Whether a file that begins with these bytes is text, and so a log rather than a capture. Its first line decides, which
+/// the log's writer chose; what follows came over the wire. A character cut off at the end is no reason to say no.
 pub fn is_text(head: &[u8]) -> bool {
-    let text = match std::str::from_utf8(head) {
+    let mut lines = head.split(|&byte| byte == b'\n' || byte == b'\r');
+    let Some(first) = lines.find(|line| !line.is_empty()) else {
+        return false;
+    };
+    let text = match std::str::from_utf8(first) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
+            std::str::from_utf8(&first[..error.valid_up_to()]).unwrap_or_default()
         }
         Err(_) => return false,
     };
-    !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n'))
+    !text.is_empty() && !text.chars().any(|c| c.is_control() && c != '\t')
 }
 
 /// Reads the lines of one log.

@@ -227,6 +227,10 @@ fn bad_lines_say_which_column() {
 #[test]
 fn text_is_told_from_captures() {
     assert!(is_text(b"ts,src,dst\n"));
+    assert!(
+        is_text(b"\r\nts,name\n1,\x1b[2J\x00\xff"),
+        "only the first line is the writer's own"
+    );
     assert!(is_text("gr\u{fc}n".as_bytes()) && is_text(&"gr\u{fc}n".as_bytes()[..3]));
     for magic in [
         &b"\xd4\xc3\xb2\xa1\x02\x00"[..],
