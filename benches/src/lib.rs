@@ -6,3 +6,4 @@ pub mod corpora;
 pub mod loops;
 pub mod runs;
 pub mod stages;
+pub mod variants;
