@@ -153,7 +153,7 @@ fn boost(rows: &Rows) -> Vec<Tree> {
         for (row, score) in score.iter_mut().enumerate() {
             *score += tree.leaves[leaf(&tree, rows, row)];
         }
-        if trees.len() % 20 == 0 {
+        if trees.len().is_multiple_of(20) {
             eprintln!("tree {} part {} gain {gain:.1}", trees.len(), PARTS[tree.part]);
         }
         trees.push(tree);
