@@ -133,7 +133,7 @@ fn live() {
     assert_snapshot!(format!("{rows}\n{}", live_news(&busy().servers[0], Style::default())));
 }
 
-/// Every key of the document is in `FIELDS.md`.
+/// Every key of the document is in README.md.
 #[test]
 fn fields_are_described() {
     fn keys(value: &serde_json::Value, found: &mut Vec<String>) {
@@ -151,7 +151,7 @@ fn fields_are_described() {
             _ => {}
         }
     }
-    let described = include_str!("../../FIELDS.md");
+    let described = include_str!("../../../../README.md");
     let mut found = Vec::new();
     keys(
         &serde_json::from_str(&json(&busy(), "tap1").unwrap()).unwrap(),
@@ -167,7 +167,7 @@ fn fields_are_described() {
         ];
         assert!(
             forms.iter().any(|form| described.contains(form)),
-            "{key} is not in FIELDS.md"
+            "{key} is not in README.md"
         );
     }
 }
