@@ -24,7 +24,7 @@ const DOUBT: f64 = 4.0;
 /// Quantiles a measure is cut at.
 const CUTS: usize = 62;
 /// Weight of rows by variant: as seen, cut to a window, with tasking, fast, scaled, over days.
-const WEIGHTS: [f64; 6] = [1.0, 0.05, 0.06, 0.06, 0.03, 0.1];
+const WEIGHTS: [f64; 6] = [1.0, 0.04, 0.4, 0.3, 0.03, 0.15];
 
 /// Rows of measures, by column.
 struct Rows {
@@ -145,8 +145,10 @@ fn boost(rows: &Rows) -> Vec<Tree> {
     let mut trees: Vec<Tree> = Vec::new();
     while trees.len() < TREES {
         let mut sample = sample(rows, &score, &mut random);
-        // Parts take turns, so each says what it can, and none is starved by the first.
-        let part = trees.len() % PARTS.len();
+        // Parts take turns, so each says what it can and none is starved by the first; the last, of all measures together, mends
+        // what each has left.
+        let turn = trees.len() % (2 * PARTS.len() - 2);
+        let part = if turn % 2 == 1 { PARTS.len() - 1 } else { turn / 2 };
         let Some((tree, gain)) = grow(part, &binned, &cuts, &mut sample, &mut random) else {
             break;
         };

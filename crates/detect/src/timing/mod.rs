@@ -25,11 +25,12 @@ const LOG_ODDS_PER_CHECK_IN: f64 = 0.55;
 /// One named part of the timing score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TimingPart {
-    /// Short stable name: `prior`, `interval`, `sleep`, `recent`, `hours`, `few`.
+    /// Short stable name: `prior`, `interval`, `sleep`, `recent`, `hours`, `together`, `few`.
     pub name: &'static str,
     /// What was measured. `prior`: the stated base rate. `interval`: nats per interval by which the best window beats Poisson traffic.
     /// `sleep`: share of intervals within 30 % of the sleep, bursts left out. `recent`: standard deviation over mean of the recent
-    /// intervals near the sleep. `hours`: hours of day with check-ins. `few`: check-ins.
+    /// intervals near the sleep. `hours`: hours of day with check-ins. `together`: mean log-likelihood of Poisson traffic, nats
+    /// an interval (-1.58 where it is Poisson, more for a clock, less for bursts). `few`: check-ins.
     pub value: f64,
     /// What it adds to the log-odds (natural logarithm).
     pub log_odds: f64,

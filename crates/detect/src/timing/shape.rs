@@ -14,7 +14,7 @@ use crate::timeline::BINS_PER_OCTAVE;
 pub const MEASURES: usize = 63;
 
 /// Parts of the score, by what they look at.
-pub const PARTS: [&str; 4] = ["interval", "sleep", "recent", "hours"];
+pub const PARTS: [&str; 5] = ["interval", "sleep", "recent", "hours", "together"];
 
 /// The measures that trees of a part may ask about, as indices. The number of intervals is in all: it says how much the others
 /// can be trusted.
@@ -33,11 +33,16 @@ pub fn part_measures(part: usize) -> &'static [usize] {
     const HOURS: [usize; 22] = [
         0, 9, 12, 13, 14, 16, 23, 24, 27, 28, 39, 40, 46, 54, 55, 56, 57, 58, 59, 60, 61, 62,
     ];
+    // Those that say most alone, of all parts: what only their combination shows.
+    const TOGETHER: [usize; 30] = [
+        0, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 19, 24, 25, 27, 36, 38, 40, 41, 42, 45, 46, 49, 52, 54, 55, 58, 60, 61,
+    ];
     match part {
         0 => &INTERVAL,
         1 => &SLEEP,
         2 => &RECENT,
-        _ => &HOURS,
+        3 => &HOURS,
+        _ => &TOGETHER,
     }
 }
 
@@ -52,7 +57,7 @@ pub struct Shape {
 impl Shape {
     /// The one measure of each part that says most to people, in the order of [`PARTS`].
     pub(crate) fn part_values(&self) -> [f64; PARTS.len()] {
-        [GAIN, SLEEP_WITHIN_30_PERCENT, RECENT_SPREAD, HOURS_OCCUPIED].map(|at| f64::from(self.measures[at]))
+        [GAIN, SLEEP_WITHIN_30_PERCENT, RECENT_SPREAD, HOURS_OCCUPIED, BURSTINESS].map(|at| f64::from(self.measures[at]))
     }
 }
 
@@ -61,6 +66,7 @@ const GAIN: usize = 8;
 const SLEEP_WITHIN_30_PERCENT: usize = 33;
 const RECENT_SPREAD: usize = 51;
 const HOURS_OCCUPIED: usize = 60;
+const BURSTINESS: usize = 13;
 
 /// Puts measures one after the other.
 struct Row {

@@ -87,8 +87,8 @@ fn parts_add_up_and_have_names() {
         assert!((sum - timing.log_odds).abs() < 1e-9);
         assert!((timing.probability - 1.0 / (1.0 + (-sum).exp())).abs() < 1e-12);
         let names: Vec<&str> = timing.parts.iter().map(|part| part.name).collect();
-        assert_eq!(names, ["prior", "interval", "sleep", "recent", "hours", "few"]);
-        assert_eq!(timing.parts[5].value, f64::from(timeline.check_ins()));
+        assert_eq!(names, ["prior", "interval", "sleep", "recent", "hours", "together", "few"]);
+        assert_eq!(timing.parts[6].value, f64::from(timeline.check_ins()));
     }
 }
 
