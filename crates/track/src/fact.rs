@@ -48,8 +48,9 @@ pub enum Fact<'a> {
         ttl_s: u32,
     },
     /// What protocol the payload is, by its content. Told once of a connection, with the first payload that decides:
-    /// it may come from either side. Not told if nothing decides (no payload, too little captured of it, or a TCP
-    /// connection whose beginning was not seen and which is none of the known ones).
+    /// it may come from either side. Not told if nothing decides: no payload, too little captured of it, a TCP
+    /// connection whose beginning was not seen and which is none of the known ones, or a first datagram that may as
+    /// well be from the middle of a QUIC connection.
     Protocol(Protocol),
     /// A client's TLS hello. Told once of a connection, when all of the hello was seen; of one that is cut only
     /// [`Fact::Name`] may be told.

@@ -22,8 +22,16 @@ const HOST_BYTES: usize = 512;
 
 /// Reads the hello.
 pub(super) fn read(bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading {
-    let mut offer = Offer::new(b't');
-    match read_hello(Records::new(bytes), &mut offer, teller) {
+    read_offer(Records::new(bytes), Offer::new(b't'), last, teller)
+}
+
+/// Reads a hello without records around it, as QUIC carries it.
+pub(super) fn read_bare(bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading {
+    read_offer(Records::bare(bytes), Offer::new(b'q'), last, teller)
+}
+
+fn read_offer(hello: Records<'_>, mut offer: Offer, last: bool, teller: &mut Teller<'_>) -> Reading {
+    match read_hello(hello, &mut offer, teller) {
         Err(Stop::Short) if !last => return Reading::More,
         Err(Stop::Short | Stop::NotOne) => {}
         Ok(()) => tell(&mut offer, teller),

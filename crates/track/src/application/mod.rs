@@ -10,6 +10,7 @@
 mod buffer;
 mod certificate;
 mod client_hello;
+mod datagrams;
 mod dns;
 mod dns_answer;
 mod http;
@@ -17,6 +18,8 @@ mod ja4;
 mod lines;
 pub(crate) mod name;
 mod ntp;
+mod quic;
+mod quic_keys;
 mod records;
 mod server_hello;
 mod teller;
@@ -144,35 +147,6 @@ impl Application {
                 None
             }
         }
-    }
-
-    /// Reads a UDP datagram with payload. If that took a buffer from another owner, returns that: it is done.
-    pub(crate) fn datagram(
-        &mut self,
-        progress: &mut Progress,
-        owner: Owner,
-        payload: &Payload<'_>,
-        mut tell: impl FnMut(&Fact<'_>),
-    ) -> Option<Owner> {
-        let mut teller = Teller {
-            tell: &mut tell,
-            counts: &mut self.counts,
-            marks: &mut progress.marks,
-        };
-        let is_dns = match owner.side {
-            Side::Originator => dns::read_datagram(payload.bytes, payload.wire_bytes, &mut teller),
-            Side::Responder => dns_answer::read_datagram(payload.bytes, payload.wire_bytes, &mut teller),
-        };
-        if progress.stage == FRESH {
-            progress.stage = if is_dns { DNS } else { DONE };
-            if owner.side == Side::Originator {
-                if ntp::is_request(payload.bytes) {
-                    teller.protocol(Protocol::Ntp);
-                }
-                tell_unknown(payload.bytes, payload.is_cut(), &mut teller);
-            }
-        }
-        None
     }
 
     /// The usual case: what is wanted is in the first segment.

@@ -1,6 +1,6 @@
 //! TLS records and the handshake messages in them (RFC 8446 sections 4 and 5.1).
 //!
-//! In: a stream that begins with a handshake record. Out: the bytes of one message
+//! In: a stream that begins with a handshake record, or with a bare handshake message. Out: the bytes of one message
 //! after the other, whatever records they are spread over. The stream may be cut anywhere.
 
 /// Content type of a handshake record.
@@ -45,6 +45,15 @@ impl<'a> Records<'a> {
         Self {
             bytes,
             record_left: 0,
+            message_left: 0,
+        }
+    }
+
+    /// A stream of messages without records, as QUIC carries them (RFC 9001 section 4).
+    pub(super) const fn bare(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            record_left: usize::MAX,
             message_left: 0,
         }
     }

@@ -321,6 +321,7 @@ fn the_protocol_is_told_once_whoever_shows_it() {
     ntp[0] = 0x23;
     assert_facts(&udp(&ntp), &["Protocol(Ntp)"]);
     assert_facts(&udp(b"hello"), &["Protocol(Unknown)"]);
+    assert_facts(&udp(b"readable text, which is no QUIC"), &["Protocol(Unknown)"]);
     // Too little is left to judge by.
     let cut = told(&[Sent::udp(CLIENT, SERVER).payload(&[9; 40]).cut(10)]);
     assert_facts(&cut, &[]);
@@ -331,4 +332,97 @@ fn of_a_beginning_not_seen_nothing_is_called_unknown() {
     let middle = |bytes: &[u8]| told(&[data(0, bytes), answer(0, bytes)]);
     assert_facts(&middle(b"\x17\x03\x03\x00\x20 some ciphertext"), &["Protocol(Tls)"]);
     assert_facts(&middle(b"\x00\x01\x02 whatever this is"), &[]);
+}
+
+/// A hello in CRYPTO frames of `piece` bytes, in the order that `order` makes of their numbers.
+fn frames(hello: &[u8], piece: usize, order: impl Fn(&mut Vec<Vec<u8>>)) -> Vec<Vec<u8>> {
+    let mut frames: Vec<_> = hello
+        .chunks(piece)
+        .enumerate()
+        .map(|(place, part)| {
+            let wide = |number: usize| (number as u16 | 0x4000).to_be_bytes();
+            [&[6][..], &wide(place * piece), &wide(part.len()), part, &[0, 1]].concat()
+        })
+        .collect();
+    order(&mut frames);
+    frames
+}
+
+#[test]
+fn a_hello_in_quic_is_put_together() {
+    let hello = &client_hello("example.com", 1_200, 16_000)[5..];
+    let facts = [
+        "Protocol(Quic)".to_owned(),
+        r#"Tls(TlsHello { has_server_name: true, alpn: "h2", version: 771, ja4: Some(q12d0203h2_62ed6f6ca7ad_052bfcbedb83) })"#
+            .to_owned(),
+    ];
+    let datagrams = |frames: &[Vec<u8>]| -> Vec<Sent> {
+        let (first, second) = frames.split_at(frames.len() / 2);
+        [first, second]
+            .into_iter()
+            .zip(0..)
+            .map(|(frames, number)| {
+                Sent::udp(CLIENT, (2, 443)).payload(&super::super::quic::tests::packet(number, &frames.concat()))
+            })
+            .collect()
+    };
+    type Order = fn(&mut Vec<Vec<u8>>);
+    let orders: [Order; 3] = [|_| {}, |frames| frames.reverse(), |frames| frames.rotate_left(5)];
+    for order in orders {
+        let mut sent = datagrams(&frames(hello, 100, order));
+        sent.insert(1, sent[0].clone());
+        sent.push(Sent::udp((2, 443), CLIENT).payload(&[0xc0; 1_200]));
+        sent.push(Sent::udp(CLIENT, (2, 443)).payload(&[0x41; 30]));
+        let record = told(&sent);
+        assert_eq!(record.names(), [(crate::NameKind::Sni, "example.com", 0)]);
+        assert_eq!(record.facts, facts);
+    }
+    // The second datagram never comes; a short header says so, and what came later is not read.
+    let sent = datagrams(&frames(hello, 100, |_| {}));
+    let short_header = [&[0x41][..], &[0x93; 29]].concat();
+    let short = Sent::udp(CLIENT, (2, 443)).payload(&short_header);
+    let record = told(&[sent[0].clone(), short, sent[1].clone()]);
+    assert_facts(&record, &["Protocol(Quic)"]);
+    // What may be the middle of a QUIC connection is not called unknown.
+    assert_facts(&told(&[Sent::udp(CLIENT, (2, 443)).payload(&short_header)]), &[]);
+}
+
+#[test]
+fn a_quic_packet_without_a_buffer_is_abandoned() {
+    let packet = super::super::quic::tests::packet(0, &[6, 0, 1, 1]);
+    let settings = Settings {
+        payload_buffers: 0,
+        ..Settings::default()
+    };
+    let (record, tracker) = run(settings, 10, &[Sent::udp(CLIENT, SERVER).payload(&packet)]);
+    assert_facts(&record, &["Protocol(Quic)"]);
+    assert_eq!(tracker.counters().payloads_abandoned, 1);
+}
+
+/// RFC 9001 appendix A.2, the first 288 of 1,200 bytes: the hello ends with the 267th.
+const EXAMPLE: &str = "c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11\
+    d242b123dc9bd8bab936b47d92ec356c0bab7df5976d27cd449f63300099f399\
+    1c260ec4c60d17b31f8429157bb35a1282a643a8d2262cad67500cadb8e7378c\
+    8eb7539ec4d4905fed1bee1fc8aafba17c750e2c7ace01e6005f80fcb7df6212\
+    30c83711b39343fa028cea7f7fb5ff89eac2308249a02252155e2347b63d58c5\
+    457afd84d05dfffdb20392844ae812154682e9cf012f9021a6f0be17ddd0c208\
+    4dce25ff9b06cde535d0f920a2db1bf362c23e596d11a4f5a6cf3948838a3aec\
+    4e15daf8500a6ef69ec4e3feb6b1d98e610ac8b7ec3faf6ad760b7bad1db4ba3\
+    485e8a94dc250ae3fdb41ed15fb6a8e5eba0fc3dd60bc8e30c5c4287e53805db";
+
+#[test]
+fn the_published_quic_packet_is_read() {
+    let mut packet: Vec<_> = (0..EXAMPLE.len() / 2)
+        .map(|place| u8::from_str_radix(&EXAMPLE[2 * place..][..2], 16).unwrap())
+        .collect();
+    packet.resize(1_200, 0);
+    for (captured, facts) in [(288, 2), (267, 2), (266, 1)] {
+        let record = told(&[Sent::udp(CLIENT, (2, 443)).payload(&packet).cut(captured)]);
+        assert_eq!(record.names(), [(crate::NameKind::Sni, "example.com", 0)]);
+        let expected = [
+            "Protocol(Quic)",
+            "Tls(TlsHello { has_server_name: true, alpn: \"alpn\", version: 772, ja4: Some(q13d0211an_62ed6f6ca7ad_4d634acda6c0) })",
+        ];
+        assert_eq!(record.facts, expected[..facts], "{captured}");
+    }
 }
