@@ -112,7 +112,7 @@ pub enum Protocol {
     Smtp,
     /// IRC.
     Irc,
-    /// QUIC version 1 or 2.
+    /// QUIC version 1 or 2, or one of the last drafts.
     Quic,
     /// NTP.
     Ntp,

@@ -14,7 +14,7 @@ const TAG_GENERALIZED_TIME: u8 = 0x18;
 const TAG_BMP_STRING: u8 = 0x1e;
 const TAG_SEQUENCE: u8 = 0x30;
 const TAG_SET: u8 = 0x31;
-/// The version, explicitly tagged [0].
+/// The version, which is explicitly tagged with 0.
 const TAG_VERSION: u8 = 0xa0;
 /// Object identifier 2.5.4.3.
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];

@@ -4,7 +4,7 @@
 //! two packets, and some clients scatter it over many frames in any order; putting it together is the buffer's job,
 //! reading it `client_hello`'s.
 
-use super::quic_keys::{Keys, VERSION_1, VERSION_2};
+use super::quic_keys::{DRAFTS, Keys, VERSION_1, VERSION_2};
 
 /// A client pads every datagram with an Initial packet to at least this (RFC 9000 section 14.1).
 const LEAST_DATAGRAM_BYTES: u32 = 1200;
@@ -67,7 +67,11 @@ impl<'a> Initial<'a> {
         let first = rest.u8()?;
         let version = u32::from_be_bytes(*rest.take(4)?.first_chunk()?);
         let packet_type = first >> 4 & 3;
-        let is_initial = matches!((version, packet_type), (VERSION_1, 0) | (VERSION_2, 1));
+        let is_initial = match packet_type {
+            0 => version == VERSION_1 || DRAFTS.contains(&version),
+            1 => version == VERSION_2,
+            _ => false,
+        };
         if first & (LONG | FIXED) != LONG | FIXED || !is_initial {
             return None;
         }

@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 
 pub(super) const VERSION_1: u32 = 1;
 pub(super) const VERSION_2: u32 = 0x6b33_43cf;
+/// Drafts 29 to 32 (draft-ietf-quic-tls-29 section 5.2), which clients spoke for years; but for the salt they are version 1.
+pub(super) const DRAFTS: std::ops::RangeInclusive<u32> = 0xff00_001d..=0xff00_0020;
 
 const SALT_1: [u8; 20] = [
     0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f,
@@ -18,6 +20,10 @@ const SALT_1: [u8; 20] = [
 const SALT_2: [u8; 20] = [
     0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93, 0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e,
     0xd9,
+];
+const SALT_DRAFTS: [u8; 20] = [
+    0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97, 0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43, 0x90, 0xa8,
+    0x99,
 ];
 /// Of key, initialisation vector, header protection key.
 const LABELS_1: [&[u8]; 3] = [b"tls13 quic key", b"tls13 quic iv", b"tls13 quic hp"];
@@ -43,6 +49,7 @@ impl Keys {
         let (salt, labels) = match version {
             VERSION_1 => (&SALT_1, LABELS_1),
             VERSION_2 => (&SALT_2, LABELS_2),
+            version if DRAFTS.contains(&version) => (&SALT_DRAFTS, LABELS_1),
             _ => return None,
         };
         let [key, vector, header] = derive(salt, labels, destination);
@@ -80,8 +87,8 @@ impl Keys {
                 counter = counter.wrapping_add(1);
             }
             self.payload.encrypt_blocks(&mut blocks);
-            for (octet, stream) in part.iter_mut().zip(blocks.iter().flatten()) {
-                *octet ^= stream;
+            for (octets, stream) in part.chunks_mut(BLOCK_BYTES).zip(&blocks) {
+                octets.iter_mut().zip(stream).for_each(|(octet, with)| *octet ^= with);
             }
         }
     }
@@ -172,6 +179,6 @@ mod tests {
         let keys = Keys::of(VERSION_1, &destination).unwrap();
         let sample = 0xd1b1_c98d_d768_9fb8_ec11_d242_b123_dc9b_u128.to_be_bytes();
         assert_eq!(hex(&keys.header_mask(&sample)), "437b9aec36");
-        assert!(Keys::of(0xff00_001d, &destination).is_none());
+        assert!(Keys::of(0xff00_001c, &destination).is_none());
     }
 }

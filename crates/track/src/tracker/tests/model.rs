@@ -130,6 +130,9 @@ fn sorted(mut conversations: Vec<Conversation>) -> Vec<Conversation> {
             one.originator,
             one.sent.ip_bytes,
             one.sent.packets,
+            // Two replies to requests that nobody saw differ in nothing else.
+            one.received.ip_bytes,
+            one.received.packets,
         )
     });
     conversations
