@@ -18,10 +18,17 @@ impl<const BYTES: usize> Text<BYTES> {
             length: 0,
             is_truncated: false,
         };
-        for byte in bytes {
+        // Nearly all of them are harmless: those are taken at once.
+        let kept = &bytes[..bytes.len().min(BYTES)];
+        let mut harmless = 0;
+        while kept.get(harmless).is_some_and(|byte| is_harmless(*byte)) {
+            harmless += 1;
+        }
+        text.append(&kept[..harmless]);
+        for byte in &bytes[harmless..] {
             match byte {
                 b'\\' => text.append(b"\\092"),
-                b' '..=b'~' => text.append(&[*byte]),
+                _ if is_harmless(*byte) => text.append(&[*byte]),
                 _ => {
                     let digit = |value: u8| b'0' + value % 10;
                     text.append(&[b'\\', digit(byte / 100), digit(byte / 10), digit(*byte)]);
@@ -54,6 +61,10 @@ impl<const BYTES: usize> Text<BYTES> {
     }
 }
 
+const fn is_harmless(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'\\'
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +76,9 @@ mod tests {
         // An escape is kept whole or not at all.
         let text = Text::<6>::of(b"abc\xff");
         assert_eq!((text.text(), text.is_truncated()), ("abc", true));
+        for (from, to, is_truncated) in [("", "", false), ("abc", "abc", false), ("abcd", "abc", true)] {
+            let text = Text::<3>::of(from.as_bytes());
+            assert_eq!((text.text(), text.is_truncated()), (to, is_truncated));
+        }
     }
 }
