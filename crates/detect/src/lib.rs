@@ -43,4 +43,7 @@ pub use summary::{
     QueueDrops, ScorePart, Summary, TimelineRow, Totals,
 };
 pub use timeline::{BINS_PER_OCTAVE, COLLAPSE_NS, INTERVAL_BINS, Timeline};
-pub use timing::{TIMING_PARTS, Timing, TimingPart, score_timing};
+pub use timing::{
+    BASE_RATE, DEPTH, LEAST_CHECK_INS, MEASURES, PARTS, Shape, TIMING_PARTS, Timing, TimingPart, part_measures,
+    score_timing, shape,
+};

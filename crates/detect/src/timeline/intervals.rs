@@ -111,6 +111,7 @@ impl Intervals {
     }
 
     /// Intervals in the bins.
+    #[cfg(test)]
     pub(crate) fn count(&self) -> u32 {
         self.count
     }

@@ -1,109 +1,152 @@
 //! The timing score: how much more likely a beacon makes these check-in times than a person or a busy program does.
 //!
-//! In: a [`Timeline`]. Out: [`Timing`], a pure function of it. Not its job: what the two ends are; context scores that.
+//! In: a [`Timeline`]. Out: [`Timing`], a pure function of it, without allocation. Not its job: what the two ends are (an NTP
+//! client is as regular as a beacon); context scores that.
+//!
+//! Measures of the bounded state ([`shape`]: likelihood ratios of windows against Poisson and log-normal traffic, shares near
+//! multiples of the sleep, exact recent intervals, hours) are weighed by a fitted table: additive parts, each a sum of small
+//! trees over its own measures. Nothing absolute is asked of an interval. How the table is fitted: `benches/src/bin/fit_timing.rs`.
+
+mod describe;
+mod recent;
+mod shape;
+mod table;
+mod windows;
+
+pub use shape::{MEASURES, PARTS, Shape, part_measures, shape};
 
 use crate::Timeline;
-use crate::timeline::{BINS_PER_OCTAVE, INTERVAL_BINS};
+
+/// Check-ins below which timing says nothing: three intervals are regular by chance too often.
+pub const LEAST_CHECK_INS: u32 = 5;
+/// Largest log-odds per check-in after the second, so that few stay modest: 0.75 at four, 0.9 at six, 0.996 at twelve.
+const LOG_ODDS_PER_CHECK_IN: f64 = 0.55;
 
 /// One named part of the timing score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TimingPart {
-    /// Short stable name.
+    /// Short stable name: `prior`, `interval`, `sleep`, `recent`, `hours`, `few`.
     pub name: &'static str,
-    /// What was measured.
+    /// What was measured. `prior`: the stated base rate. `interval`: nats per interval by which the best window beats Poisson traffic.
+    /// `sleep`: share of intervals within 30 % of the sleep, bursts left out. `recent`: standard deviation over mean of the recent
+    /// intervals near the sleep. `hours`: hours of day with check-ins. `few`: check-ins.
     pub value: f64,
     /// What it adds to the log-odds (natural logarithm).
     pub log_odds: f64,
 }
 
 /// Parts of every [`Timing`].
-pub const TIMING_PARTS: usize = 4;
+pub const TIMING_PARTS: usize = PARTS.len() + 2;
+
+/// Base rate that [`Timing::probability`] states: one beacon among a thousand innocent timelines.
+pub const BASE_RATE: f64 = 1e-3;
 
 /// What the times of a timeline say.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timing {
-    /// Probability of being a beacon by timing alone, 0 to 1.
+    /// Probability of being a beacon by timing alone, 0 to 1, where one timeline in a thousand is one ([`BASE_RATE`]) and the
+    /// others are not periodic: with even odds six check-ins would make 0.99, and a network of a thousand quiet pairs ten false alarms.
+    /// Periodic but innocent services score as high as beacons.
     pub probability: f64,
     /// Its log-odds (natural logarithm), the sum of `parts`.
     pub log_odds: f64,
     /// Typical interval, seconds; 0 where there is none.
     pub interval_s: f64,
-    /// Half width of the central 80 % of intervals over the typical one.
+    /// Half width of the central 80 % of intervals over the typical one; bursts and multiples are left out where they stand apart.
     pub jitter: f64,
     /// Estimated share of check-ins that did not happen or were not seen, 0 to 1.
     pub missed: f64,
-    /// Typical intervals: 0 (none stands out), 1 or 2.
+    /// Typical intervals: 0 (none stands out), 1, or 2 (a sleep and shorter bursts).
     pub modes: u8,
     /// What the log-odds are made of.
     pub parts: [TimingPart; TIMING_PARTS],
 }
 
+/// A tree of the table: as many questions as levels, the answers together are the index of a leaf.
+pub(crate) struct Tree {
+    part: u8,
+    measures: [u8; DEPTH],
+    cuts: [f32; DEPTH],
+    /// Thousandths of a natural logarithm.
+    leaves: [i16; 1 << DEPTH],
+}
+
+/// Questions of a tree.
+pub const DEPTH: usize = 6;
+
+impl Tree {
+    #[inline]
+    fn value(&self, measures: &[f32; MEASURES]) -> i32 {
+        let mut leaf = 0;
+        for level in 0..DEPTH {
+            leaf |= usize::from(measures[usize::from(self.measures[level])] > self.cuts[level]) << level;
+        }
+        i32::from(self.leaves[leaf])
+    }
+}
+
+/// Trees are in the order of their worth. Most timelines of a network are plainly people: what these say of them is enough.
+const FIRST_TREES: usize = 80;
+/// Log-odds, thousandths, from which the other trees have never brought one back above even odds (`fit_timing` prints how many).
+const HOPELESS: i32 = -8000;
+
 /// Scores a timeline by its times alone.
 pub fn score_timing(timeline: &Timeline) -> Timing {
-    let bins = timeline.histogram();
-    let count = f64::from(timeline.intervals().count());
-    let (window, start, inside) = densest(bins);
-    let share = if count > 0.0 { inside / count } else { 0.0 };
-    let (_, spread) = timeline.intervals().log_mean_and_spread();
-    // Nats per interval by which a uniform window beats a broad log-normal of the same centre.
-    let gain = share * (2.5 * spread.max(1.0) * BINS_PER_OCTAVE as f64 / window as f64).ln()
-        + (1.0 - share) * (1.0 - share).max(1e-9).ln();
-    let parts = [
-        TimingPart {
-            name: "prior",
-            value: count,
-            log_odds: -7.0,
-        },
-        TimingPart {
-            name: "neighbours",
-            value: timeline.intervals().neighbour_correlation(),
-            log_odds: -timeline.intervals().mean_change().clamp(0.0, 4.0) * (1.0 - share),
-        },
-        TimingPart {
-            name: "regular",
-            value: gain,
-            log_odds: (gain * count.min(60.0)).clamp(-6.0, 10.0),
-        },
-        TimingPart {
-            name: "in_window",
-            value: timeline.intervals().largest_s(),
-            log_odds: (share - 0.5) * 4.0,
-        },
-    ];
-    let log_odds = parts.iter().map(|part| part.log_odds).sum::<f64>();
-    let interval_s = if count > 0.0 {
-        Timeline::bin_start_s(start) * (window as f64 / 16.0).exp2()
+    let shape = shape(timeline);
+    let mut thousandths = [0; PARTS.len()];
+    let judged = timeline.check_ins() >= LEAST_CHECK_INS;
+    if judged {
+        let (first, others) = table::TREES.split_at(FIRST_TREES);
+        ask(first, &shape.measures, &mut thousandths);
+        if table::BASE + thousandths.iter().sum::<i32>() > HOPELESS {
+            ask(others, &shape.measures, &mut thousandths);
+        }
+    }
+    let prior = if judged {
+        f64::from(table::BASE) / 1000.0
     } else {
-        0.0
+        BASE_RATE.ln()
     };
+    let values = shape.part_values();
+    let mut parts = [TimingPart {
+        name: "prior",
+        value: BASE_RATE,
+        log_odds: prior,
+    }; TIMING_PARTS];
+    for (index, name) in PARTS.iter().enumerate() {
+        parts[index + 1] = TimingPart {
+            name,
+            value: values[index],
+            log_odds: f64::from(thousandths[index]) / 1000.0,
+        };
+    }
+    let so_far: f64 = parts[..TIMING_PARTS - 1].iter().map(|part| part.log_odds).sum();
+    let check_ins = f64::from(timeline.check_ins());
+    let most = LOG_ODDS_PER_CHECK_IN * (check_ins - 2.0).max(0.0);
+    parts[TIMING_PARTS - 1] = TimingPart {
+        name: "few",
+        value: check_ins,
+        log_odds: (most - so_far).min(0.0),
+    };
+    let log_odds = parts.iter().map(|part| part.log_odds).sum::<f64>();
+    let rhythm = shape.rhythm;
     Timing {
         probability: 1.0 / (1.0 + (-log_odds).exp()),
         log_odds,
-        interval_s,
-        jitter: (window as f64 / 16.0).exp2() - 1.0,
-        missed: 0.0,
-        modes: u8::from(share > 0.5),
+        interval_s: rhythm.interval_s,
+        jitter: rhythm.jitter,
+        missed: rhythm.missed,
+        modes: rhythm.modes,
         parts,
     }
 }
 
-/// The window (width, first bin, intervals in it) that is densest for its width.
-fn densest(bins: &[u16; INTERVAL_BINS]) -> (usize, usize, f64) {
-    let total: f64 = bins.iter().map(|&bin| f64::from(bin)).sum();
-    let mut best = (1, 0, 0.0);
-    let mut best_gain = f64::MIN;
-    for width in [1, 2, 4, 8, 13] {
-        let mut inside: f64 = bins[..width].iter().map(|&bin| f64::from(bin)).sum();
-        for start in 0..=INTERVAL_BINS - width {
-            let gain = inside / total.max(1.0) - 0.04 * width as f64;
-            if gain > best_gain {
-                best_gain = gain;
-                best = (width, start, inside);
-            }
-            if start + width < INTERVAL_BINS {
-                inside += f64::from(bins[start + width]) - f64::from(bins[start]);
-            }
-        }
+/// Adds what some trees say to their parts.
+fn ask(trees: &[Tree], measures: &[f32; MEASURES], thousandths: &mut [i32; PARTS.len()]) {
+    for tree in trees {
+        thousandths[usize::from(tree.part)] += tree.value(measures);
     }
-    best
 }
+
+#[cfg(test)]
+mod tests;

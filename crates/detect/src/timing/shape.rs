@@ -1,0 +1,216 @@
+//! What a timeline looks like, in numbers without a unit: the measures that the fitted table asks about.
+//!
+//! In: a [`Timeline`]. Out: [`Shape`]. Not its job: what a measure is worth, that is the fitted table's.
+//!
+//! Every measure is relative (shares, ratios, nats per interval), so a sleep of 5 s and one of an hour look alike.
+
+use super::describe::{Rhythm, describe};
+use super::recent::recent;
+use super::windows::{Sums, WIDTHS, ln};
+use crate::Timeline;
+use crate::timeline::BINS_PER_OCTAVE;
+
+/// Number of measures.
+pub const MEASURES: usize = 63;
+
+/// Parts of the score, by what they look at.
+pub const PARTS: [&str; 4] = ["interval", "sleep", "recent", "hours"];
+
+/// The measures that trees of a part may ask about, as indices. The number of intervals is in all: it says how much the others
+/// can be trusted.
+pub fn part_measures(part: usize) -> &'static [usize] {
+    const INTERVAL: [usize; 34] = [
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
+        38, 54, 55, 60,
+    ];
+    const SLEEP: [usize; 31] = [
+        0, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38,
+        39, 40, 60,
+    ];
+    const RECENT: [usize; 22] = [
+        0, 9, 12, 13, 14, 28, 38, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55,
+    ];
+    const HOURS: [usize; 22] = [
+        0, 9, 12, 13, 14, 16, 23, 24, 27, 28, 39, 40, 46, 54, 55, 56, 57, 58, 59, 60, 61, 62,
+    ];
+    match part {
+        0 => &INTERVAL,
+        1 => &SLEEP,
+        2 => &RECENT,
+        _ => &HOURS,
+    }
+}
+
+/// Measures, and what falls out for people on the way.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// In the order of the table.
+    pub measures: [f32; MEASURES],
+    pub(crate) rhythm: Rhythm,
+}
+
+impl Shape {
+    /// The one measure of each part that says most to people, in the order of [`PARTS`].
+    pub(crate) fn part_values(&self) -> [f64; PARTS.len()] {
+        [GAIN, SLEEP_WITHIN_30_PERCENT, RECENT_SPREAD, HOURS_OCCUPIED].map(|at| f64::from(self.measures[at]))
+    }
+}
+
+// Places in the row of measures that have a name outside of it.
+const GAIN: usize = 8;
+const SLEEP_WITHIN_30_PERCENT: usize = 33;
+const RECENT_SPREAD: usize = 51;
+const HOURS_OCCUPIED: usize = 60;
+
+/// Puts measures one after the other.
+struct Row {
+    values: [f32; MEASURES],
+    len: usize,
+}
+
+impl Row {
+    fn put(&mut self, values: &[f32]) {
+        self.values[self.len..self.len + values.len()].copy_from_slice(values);
+        self.len += values.len();
+    }
+}
+
+/// Measures a timeline.
+pub fn shape(timeline: &Timeline) -> Shape {
+    let mut row = Row {
+        values: [0.0; MEASURES],
+        len: 0,
+    };
+    let sums = Sums::new(timeline.histogram());
+    let all = sums.fit(sums.first);
+    let total_s = sums.time(0, usize::MAX).max(1.0);
+    let (_, spread) = timeline.intervals().log_mean_and_spread();
+    let count = all.count;
+    // Standard deviation of log intervals, nats, unbiased; the log-normal's log-likelihood follows from it.
+    let sigma = (spread as f32 * std::f32::consts::LN_2).max(0.02) * (count / (count - 0.9).max(0.5)).sqrt();
+    // ln(2 pi e) = 2.8379
+    let log_normal = -0.5 * (2.837_9 + 2.0 * ln(sigma));
+    let gain = all.gain.min(all.gain + all.poisson - log_normal);
+    // 0 to 14: all intervals. Poisson's expected log-likelihood is minus Euler's constant and one: below it, traffic comes in bursts.
+    row.put(&[ln(count)]);
+    row.put(&all.shares);
+    row.put(&[
+        all.gain,
+        nats(all.gain, count),
+        gain,
+        nats(gain, count),
+        sigma,
+        all.poisson,
+        nats(all.poisson + 1.577, count),
+    ]);
+    // Where the time goes.
+    let start = sums.heaviest_by_time(13);
+    let inside = sums.count(start, start + 13);
+    row.put(&[ln(inside + 1.0), sums.time(start, start + 13) / total_s]);
+
+    // The sleep: what is left without the bursts of a session.
+    let from = sums
+        .heaviest_by_root(13)
+        .saturating_sub(BINS_PER_OCTAVE / 2)
+        .max(sums.first);
+    let sleep = sums.fit(from);
+    let tail = tail(&sums, sleep.start, total_s);
+    row.put(&tail);
+    let largest_s = timeline.intervals().largest_s() as f32;
+    row.put(&[largest_s / total_s, largest_s / sleep.typical_s.max(1.0) / count]);
+    let typical_s = sleep.typical_s.max(1.0);
+    row.put(&[(sleep.typical_s / all.typical_s.max(1.0)).max(0.1), sleep.poisson]);
+    row.put(&[ln(sleep.count), sleep.count / count]);
+    row.put(&sleep.shares);
+    row.put(&[sleep.gain, nats(sleep.gain, sleep.count)]);
+    let (near, sleep_s) = (
+        sums.time(sleep.start, sleep.start + 7),
+        sums.time(from, usize::MAX).max(1.0),
+    );
+    row.put(&[
+        near / sleep_s,
+        sums.time(sleep.start.saturating_sub(7), sleep.start + 14) / total_s,
+    ]);
+
+    let recent = recent(timeline, (from as f32 / BINS_PER_OCTAVE as f32).exp2(), typical_s);
+    row.put(&recent.measures);
+    let intervals = timeline.intervals();
+    let change = intervals.mean_change() as f32;
+    row.put(&[
+        intervals.neighbour_correlation() as f32,
+        change / (spread as f32).max(0.02),
+    ]);
+    row.put(&hours(timeline, typical_s, count));
+    debug_assert_eq!(row.len, MEASURES);
+    Shape {
+        measures: row.values,
+        rhythm: describe(&sums, &sleep, &recent),
+    }
+}
+
+/// Total nats, between bounds: beyond them more of the same says nothing more.
+fn nats(per_interval: f32, count: f32) -> f32 {
+    (per_interval * count).clamp(-20.0, 100.0)
+}
+
+/// Shares of intervals by their multiple of the sleep: bursts below, then two, three, four to six sleeps in one, pauses; and the
+/// share of time in the pauses.
+fn tail(sums: &Sums, start: usize, total_s: f32) -> [f32; 7] {
+    // Bins from the middle of the typical window to 1/4, 1/2, 1.5, 2.5, 3.5, 6.5, 12.5 times it.
+    const CUTS: [isize; 7] = [-13, -5, 8, 14, 18, 25, 33];
+    let cuts = CUTS.map(|cut| start.saturating_add_signed(cut));
+    let all = sums.count(0, usize::MAX).max(1.0);
+    let share = |from: usize, to: usize| sums.count(from, to) / all;
+    [
+        share(0, cuts[0]),
+        share(cuts[0], cuts[1]),
+        share(cuts[1], cuts[2]),
+        share(cuts[2], cuts[3]),
+        share(cuts[3], cuts[4]),
+        share(cuts[4], cuts[5]),
+        sums.time(cuts[4], usize::MAX) / total_s,
+    ]
+}
+
+/// How steady the hours are: relative spread and dispersion of the check-ins of the inner hours of the longest run, and how the
+/// span compares to the sleeps in it.
+fn hours(timeline: &Timeline, typical_s: f32, count: f32) -> [f32; 7] {
+    let hours = timeline.hours();
+    let (mut run, mut longest, mut end) = (0_usize, 0, 0);
+    for slot in 0..48 {
+        run = if hours[slot % 24] > 0 { run + 1 } else { 0 };
+        if run > longest && run <= 24 {
+            (longest, end) = (run, slot);
+        }
+    }
+    let (mut sum, mut squares) = (0.0, 0.0);
+    let inner = longest.saturating_sub(2);
+    for back in 1..=inner {
+        let check_ins = f32::from(hours[(end - back) % 24]);
+        sum += check_ins;
+        squares += check_ins * check_ins;
+    }
+    let span_s = (timeline.last_ns().saturating_sub(timeline.first_ns()) as f32 / 1e9).max(1.0);
+    let seen = hours.iter().filter(|&&hour| hour > 0).count() as f32 / (span_s / 3600.0 + 1.0).min(24.0);
+    let length = (span_s / typical_s / count).min(1000.0);
+    let total: f32 = hours.iter().map(|&hour| f32::from(hour)).sum();
+    let busiest = hours.iter().max().map_or(0.0, |&hour| f32::from(hour)) / total.max(1.0);
+    let occupied = hours.iter().filter(|&&hour| hour > 0).count() as f32;
+    if inner < 2 {
+        return [-1.0, -1.0, seen.min(2.0), length, occupied, busiest, -1.0];
+    }
+    let mean = sum / inner as f32;
+    let variance = ((squares / inner as f32 - mean * mean) * inner as f32 / (inner as f32 - 1.0)).max(0.0);
+    let steady = mean * typical_s / 3600.0;
+    [
+        variance.sqrt() / mean.max(0.1),
+        variance / mean.max(0.1),
+        seen.min(2.0),
+        length,
+        occupied,
+        busiest,
+        steady.min(100.0),
+    ]
+}
+
+const _: () = assert!(1 + WIDTHS.len() + 7 + 2 + 7 + 2 + 2 + 2 + WIDTHS.len() + 2 + 2 + 13 + 2 + 7 == MEASURES);
