@@ -31,6 +31,8 @@ pub struct Counters {
     pub payloads_abandoned: u64,
     /// Names longer than 253 characters, of which the right end was kept.
     pub names_truncated: u64,
+    /// Other texts longer than is kept of their kind (paths, user agents, names in certificates), cut at the right end.
+    pub texts_truncated: u64,
     /// Packets older than the newest before them; taken at the time of their connection's newest packet.
     pub late: u64,
     /// TCP packets without payload that only end a connection no longer known: they open none and are told to nobody.

@@ -2,6 +2,8 @@
 
 use balefire_decode::{Address, Packet, Transport};
 
+use crate::Fact;
+
 /// One decoded packet with its time and its frame's bytes (for the payload).
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
@@ -40,34 +42,6 @@ pub struct Opened {
     pub time_ns: i64,
     /// The beginning was not seen: the capture started in the middle of it.
     pub mid_stream: bool,
-}
-
-/// Where a name of the server came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum NameKind {
-    /// TLS server name indication.
-    Sni,
-    /// HTTP Host header or absolute URI.
-    HttpHost,
-    /// Target of an HTTP CONNECT: the server behind a proxy.
-    ConnectTarget,
-    /// Name asked for in a DNS query.
-    DnsQuery,
-}
-
-/// Something learnt from a connection's payload. Strings are lower case, capped, and free of control characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fact<'a> {
-    /// A name the client gave for the server; for [`NameKind::ConnectTarget`] with the target's port.
-    Name {
-        /// Where it was seen.
-        kind: NameKind,
-        /// The name, at most 253 bytes.
-        name: &'a str,
-        /// The port named with it, 0 if none.
-        port: u16,
-    },
 }
 
 /// Packets and bytes of one direction, from original lengths.

@@ -12,6 +12,7 @@ mod application;
 mod class;
 mod counters;
 mod event;
+mod fact;
 mod index;
 mod key;
 pub mod log;
@@ -26,7 +27,8 @@ mod tracker;
 pub use application::BUFFER_BYTES;
 pub use class::Class;
 pub use counters::Counters;
-pub use event::{Arrival, Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
+pub use event::{Arrival, Closed, ConnState, Endpoints, Opened, Sink, Volume};
+pub use fact::{Certificate, DnsMessage, Fact, HttpRequest, Ja4, NameKind, Protocol, TlsHello};
 pub use settings::Settings;
 pub use tracker::Tracker;
 

@@ -3,6 +3,7 @@
 //! In: connections. Out: slot numbers. The room for all is reserved at the start and taken from the operating system
 //! as it is written; a slot that becomes free is the next one used.
 
+use crate::application::{self, Owner, Progress, Side};
 use crate::event::{Closed, Endpoints, Opened, Volume};
 use crate::key::{IcmpMessage, Key, Keyed};
 use crate::prefetch;
@@ -36,12 +37,14 @@ pub(crate) struct Connection {
     pub(crate) next_sequence: [u32; 2],
     /// Time of the newest packet.
     pub(crate) last_ns: i64,
-    /// Stage of the application layer, see `application`.
+    /// Stage of the originator's payload, see `application`.
     pub(crate) application: u16,
     pub(crate) ends: Ends,
     pub(crate) transport: u8,
     pub(crate) class: Class,
     pub(crate) flags: u8,
+    /// What the application layer has done with it, see `application::teller`.
+    pub(crate) marks: u8,
     /// Time of the originator's newest payload; `i64::MIN` before the first.
     pub(crate) burst_ns: i64,
     /// When it took its place in its class's queue.
@@ -63,6 +66,8 @@ pub(crate) struct Place {
     pub(crate) next: u32,
     /// Initial sequence number of the originator.
     pub(crate) originator_isn: u32,
+    /// Stage of the responder's payload; [`Connection::marks`] has whether it is wanted.
+    pub(crate) responder_application: u16,
 }
 
 impl Connection {
@@ -80,6 +85,7 @@ impl Connection {
             transport: keyed.key.transport,
             class: Class::Ended,
             flags: if originator_high { ORIGINATOR_HIGH } else { 0 },
+            marks: 0,
             burst_ns: i64::MIN,
             queued_ns: time_ns,
             packets: [0; 2],
@@ -196,6 +202,7 @@ impl Slab {
             previous: NONE,
             next: NONE,
             originator_isn,
+            responder_application: 0,
         };
         if self.free == NONE {
             self.connections.push(connection);
@@ -234,6 +241,33 @@ impl Slab {
     #[inline]
     pub(crate) fn place_mut(&mut self, slot: u32) -> &mut Place {
         &mut self.places[slot as usize]
+    }
+
+    /// How far the application layer is with one side.
+    pub(crate) fn progress(&self, owner: Owner) -> Progress {
+        let connection = self.connection(owner.slot);
+        Progress {
+            stage: match owner.side {
+                Side::Originator => connection.application,
+                Side::Responder => self.place(owner.slot).responder_application,
+            },
+            marks: connection.marks,
+        }
+    }
+
+    /// Keeps how far it is.
+    pub(crate) fn keep_progress(&mut self, owner: Owner, progress: Progress) {
+        let connection = self.connection_mut(owner.slot);
+        connection.marks = progress.marks;
+        match owner.side {
+            Side::Originator => connection.application = progress.stage,
+            Side::Responder => {
+                if progress.stage == application::DONE {
+                    connection.marks |= application::RESPONDER_DONE;
+                }
+                self.place_mut(owner.slot).responder_application = progress.stage;
+            }
+        }
     }
 
     /// Asks for a connection's lines.

@@ -142,6 +142,8 @@ pub(crate) struct Record {
     pub(crate) told: Vec<Told>,
     pub(crate) closed: Vec<Closed>,
     pub(crate) opened: u32,
+    /// Every fact that is no name, in its debug form.
+    pub(crate) facts: Vec<String>,
 }
 
 impl Record {
@@ -195,7 +197,9 @@ impl Sink for Record {
     }
 
     fn fact(&mut self, tag: u32, _endpoints: &Endpoints, _time_ns: i64, fact: &Fact<'_>) {
-        let Fact::Name { kind, name, port } = *fact;
+        let Fact::Name { kind, name, port } = *fact else {
+            return self.facts.push(format!("{fact:?}"));
+        };
         self.told.push(Told::Name {
             tag,
             kind,

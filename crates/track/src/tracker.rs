@@ -5,7 +5,7 @@
 
 use balefire_decode::{FragmentPlace, Packet, Transport, tcp_flags};
 
-use crate::application::{self, Application, Payload};
+use crate::application::{self, Application, Owner, Payload, Progress, Side};
 use crate::index::Index;
 use crate::key::{Hasher, IcmpMessage, Keyed};
 use crate::originator::Beginning;
@@ -122,13 +122,12 @@ impl Tracker {
 
     /// What has been counted so far.
     pub fn counters(&self) -> Counters {
-        let names_truncated = self.application.names_truncated;
-        let payloads_abandoned = self.application.abandoned;
-        let buffers_taken_over = self.application.buffers_taken_over;
+        let counts = self.application.counts;
         Counters {
-            names_truncated,
-            payloads_abandoned,
-            buffers_taken_over,
+            names_truncated: counts.names_truncated,
+            texts_truncated: counts.texts_truncated,
+            payloads_abandoned: counts.abandoned,
+            buffers_taken_over: counts.buffers_taken_over,
             ..self.counters
         }
     }
@@ -253,7 +252,9 @@ impl Tracker {
         self.queues.push(&mut self.slab, slot, self.now_ns);
 
         let connection = self.slab.connection_mut(slot);
-        if !beginning.mid_stream && has_control(packet) {
+        if beginning.mid_stream {
+            connection.marks |= application::MID_STREAM;
+        } else if has_control(packet) {
             connection.flags |= ISN_KNOWN;
         }
         connection.tag = sink.opened(&connection.opened(arrival.time_ns, beginning.mid_stream));
@@ -286,17 +287,28 @@ impl Tracker {
         } else {
             (packet.payload_bytes > 0, 0)
         };
-        if from_originator && packet.payload_bytes > 0 && packet.fragment != FragmentPlace::Later {
-            if connection.application != application::DONE {
+        if packet.payload_bytes > 0 && packet.fragment != FragmentPlace::Later {
+            let is_wanted = if from_originator {
+                connection.application != application::DONE
+            } else {
+                connection.marks & application::RESPONDER_DONE == 0
+            };
+            if is_wanted {
                 let payload = Payload {
                     sequence: packet.sequence,
                     offset,
                     is_new,
                     bytes: payload_of(arrival),
+                    wire_bytes: packet.payload_bytes,
                 };
-                self.read(slot, &payload, packet, time_ns, sink);
+                let side = if from_originator {
+                    Side::Originator
+                } else {
+                    Side::Responder
+                };
+                self.read(Owner { slot, side }, &payload, packet.transport, time_ns, sink);
             }
-            if is_new && !is_icmp_error(packet) {
+            if from_originator && is_new && !is_icmp_error(packet) {
                 self.burst(slot, packet.payload_bytes, time_ns, sink);
             }
         }
@@ -304,29 +316,25 @@ impl Tracker {
         self.queues.touch(&mut self.slab, slot, class, self.now_ns);
     }
 
-    /// Lets the application layer see the originator's payload.
-    fn read(&mut self, slot: u32, payload: &Payload<'_>, packet: &Packet, time_ns: i64, sink: &mut impl Sink) {
-        let connection = self.slab.connection_mut(slot);
+    /// Lets the application layer see a payload.
+    fn read(&mut self, owner: Owner, payload: &Payload<'_>, transport: Transport, time_ns: i64, sink: &mut impl Sink) {
+        let connection = self.slab.connection(owner.slot);
         let (tag, endpoints) = (connection.tag, connection.endpoints());
+        let mut progress = self.slab.progress(owner);
         let tell = |fact: &crate::Fact<'_>| sink.fact(tag, &endpoints, time_ns, fact);
-        let loser = match packet.transport {
-            Transport::TCP => {
-                let cut = payload.bytes.len() < packet.payload_bytes as usize;
-                self.application
-                    .segment(&mut connection.application, slot, payload, cut, tell)
-            }
-            Transport::UDP => {
-                self.application
-                    .datagram(&mut connection.application, payload.bytes, tell);
-                None
-            }
+        let loser = match transport {
+            Transport::TCP => self.application.segment(&mut progress, owner, payload, tell),
+            Transport::UDP => self.application.datagram(&mut progress, owner, payload, tell),
             _ => {
-                connection.application = application::DONE;
+                progress.stage = application::DONE;
                 None
             }
         };
+        self.slab.keep_progress(owner, progress);
         if let Some(loser) = loser {
-            self.slab.connection_mut(loser).application = application::DONE;
+            let stage = application::DONE;
+            let marks = self.slab.progress(loser).marks;
+            self.slab.keep_progress(loser, Progress { stage, marks });
         }
     }
 
@@ -386,7 +394,9 @@ impl Tracker {
         }
         self.counters.live -= 1;
         sink.closed(connection.tag, &connection.closed(self.slab.place(slot).first_ns));
-        self.application.release(connection.application);
+        for side in [Side::Originator, Side::Responder] {
+            self.application.release(self.slab.progress(Owner { slot, side }).stage);
+        }
         self.index.remove(self.hasher.hash(&connection.key()), slot);
         self.queues.unlink(&mut self.slab, slot);
         self.slab.remove(slot);

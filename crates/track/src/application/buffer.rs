@@ -3,6 +3,8 @@
 //! In: segments at offsets. Out: the stream from its first byte as far as it is complete. When the pool is empty the
 //! buffer that has been in use longest changes its owner, so that hellos begun and never finished cannot keep it shut.
 
+use super::Owner;
+
 /// Bytes a buffer holds. A client hello with post-quantum keys is about 1.8 KB and an HTTP request's head seldom more
 /// than 2 KB, cookies included; what is wanted of a longer one mostly stands in its first 4 KiB.
 pub const BUFFER_BYTES: usize = 4096;
@@ -13,8 +15,7 @@ const MOST_PENDING: usize = 4;
 /// One stream's beginning.
 #[derive(Debug)]
 pub(super) struct Buffer {
-    /// The connection's slot.
-    owner: u32,
+    owner: Owner,
     /// Sequence number of the first byte.
     pub(super) base: u32,
     /// The stage the connection was in.
@@ -30,8 +31,8 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// An empty stream of the connection in slot `owner`, whose first byte has the sequence number `base`.
-    pub(super) const fn beginning(owner: u32, base: u32) -> Self {
+    /// An empty stream of one side, whose first byte has the sequence number `base`.
+    pub(super) const fn beginning(owner: Owner, base: u32) -> Self {
         Self {
             owner,
             base,
@@ -112,15 +113,15 @@ impl Pool {
         self.limit == 0
     }
 
-    /// Takes a buffer; if it was another's, says whose (the slot).
-    pub(super) fn take(&mut self, beginning: Buffer, began_as: u16) -> (u16, Option<u32>) {
+    /// Takes a buffer; if it was another's, says whose.
+    pub(super) fn take(&mut self, beginning: Buffer, began_as: u16) -> (u16, Option<Owner>) {
         let mut loser = None;
         let number = if let Some(free) = self.free.pop() {
             free
         } else if self.buffers.len() < self.limit {
             self.buffers.push(Buffer {
                 data: Some(Box::new([0; BUFFER_BYTES])),
-                ..Buffer::beginning(0, 0)
+                ..Buffer::beginning(beginning.owner, 0)
             });
             (self.buffers.len() - 1) as u16
         } else {
@@ -159,11 +160,17 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::application::Side;
+
+    const fn owner(slot: u32) -> Owner {
+        let side = Side::Originator;
+        Owner { slot, side }
+    }
 
     fn buffer() -> Buffer {
         Buffer {
             data: Some(Box::new([0; BUFFER_BYTES])),
-            ..Buffer::beginning(7, 100)
+            ..Buffer::beginning(owner(7), 100)
         }
     }
 
@@ -195,11 +202,11 @@ mod tests {
     #[test]
     fn the_oldest_owner_loses_its_buffer() {
         let mut pool = Pool::new(2);
-        assert_eq!(pool.take(Buffer::beginning(10, 0), 0), (0, None));
-        assert_eq!(pool.take(Buffer::beginning(11, 0), 0), (1, None));
-        assert_eq!(pool.take(Buffer::beginning(12, 0), 0), (0, Some(10)));
-        assert_eq!(pool.take(Buffer::beginning(13, 0), 0), (1, Some(11)));
+        assert_eq!(pool.take(Buffer::beginning(owner(10), 0), 0), (0, None));
+        assert_eq!(pool.take(Buffer::beginning(owner(11), 0), 0), (1, None));
+        assert_eq!(pool.take(Buffer::beginning(owner(12), 0), 0), (0, Some(owner(10))));
+        assert_eq!(pool.take(Buffer::beginning(owner(13), 0), 0), (1, Some(owner(11))));
         pool.release(0);
-        assert_eq!(pool.take(Buffer::beginning(14, 0), 0), (0, None));
+        assert_eq!(pool.take(Buffer::beginning(owner(14), 0), 0), (0, None));
     }
 }

@@ -1,14 +1,15 @@
-//! DNS queries (RFC 1035 section 4, over TCP with a length before each message): the name asked for.
+//! DNS queries (RFC 1035 section 4, over TCP with a length before each message): the name asked for, and its measures.
 //!
-//! In: a datagram, or a TCP stream of messages. Out: the name of the question. Messages are known by their form, which
-//! is strict enough that other protocols do not pass for it. Multicast DNS and LLMNR have the same form and are told
-//! alike; the port tells them apart. NetBIOS names are recognised and not told: they are no domain names.
+//! In: a datagram, or a TCP stream of messages. Out: the name of the question, and what a tunnel would show of itself.
+//! Messages are known by their form, which is strict enough that other protocols do not pass for it. Multicast DNS and
+//! LLMNR have the same form and are told alike; the port tells them apart. NetBIOS names are recognised and not told:
+//! they are no domain names. Answers are the next file's job.
 
 use super::name::Name;
 use super::{Reading, Teller};
-use crate::NameKind;
+use crate::{DnsMessage, Fact, NameKind, Protocol};
 
-const HEADER_BYTES: usize = 12;
+pub(super) const HEADER_BYTES: usize = 12;
 /// Labels of the longest name: 255 octets, each label at least two.
 const MOST_LABELS: usize = 127;
 /// Octets of the longest name, length octets and root included (RFC 1035 section 2.3.4).
@@ -21,31 +22,31 @@ const NETBIOS_LABEL_BYTES: usize = 32;
 /// A query of one question is short; what claims to be longer is some other protocol's first bytes.
 const LONGEST_QUERY: usize = 2048;
 
-/// Reads a datagram; whether it is DNS.
-pub(super) fn read_datagram(bytes: &[u8], teller: &mut Teller<'_>) -> bool {
-    let question = Question::of(bytes);
+/// Reads a datagram, of `wire_bytes` before it was cut; whether it is DNS.
+pub(super) fn read_datagram(bytes: &[u8], wire_bytes: u32, teller: &mut Teller<'_>) -> bool {
+    let question = Question::of_query(bytes);
     if let Some(question) = &question {
-        question.tell(teller);
+        question.tell(u16::try_from(wire_bytes).unwrap_or(u16::MAX), teller);
     }
     question.is_some()
 }
 
-/// Reads the messages at the start of a segment.
+/// Reads the message at the start of a segment.
 pub(super) fn read(bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading {
     let Some((length, message)) = bytes.split_first_chunk::<2>() else {
         return if last { Reading::Done } else { Reading::More };
     };
-    let length = usize::from(u16::from_be_bytes(*length));
-    if !(HEADER_BYTES..=LONGEST_QUERY).contains(&length) || !is_query_header(message) {
+    let length = u16::from_be_bytes(*length);
+    if !(HEADER_BYTES..=LONGEST_QUERY).contains(&usize::from(length)) || !is_query_header(message) {
         return Reading::Done;
     }
-    let question = Question::of(message.get(..length).unwrap_or(message));
+    let question = Question::of_query(message.get(..usize::from(length)).unwrap_or(message));
     match question {
         Some(question) => {
-            question.tell(teller);
+            question.tell(length, teller);
             Reading::Messages
         }
-        None if message.len() < length && !last => Reading::More,
+        None if message.len() < usize::from(length) && !last => Reading::More,
         None => Reading::Done,
     }
 }
@@ -67,22 +68,31 @@ fn is_query_header(message: &[u8]) -> bool {
         && is_count(10, 2, 0)
 }
 
-/// The question of a query.
-struct Question<'a> {
+/// The question of a message.
+pub(super) struct Question<'a> {
     labels: [&'a [u8]; MOST_LABELS],
     label_count: usize,
     kind: u16,
+    name_octets: usize,
 }
 
 impl<'a> Question<'a> {
     /// `None` if the message is no query, or is cut inside the name.
-    fn of(message: &'a [u8]) -> Option<Self> {
+    fn of_query(message: &'a [u8]) -> Option<Self> {
         if message.len() < HEADER_BYTES || !is_query_header(message) {
             return None;
         }
+        let question = Self::of(message)?;
+        let without_more = message[11] == 0 && message.len() > question.end();
+        (!without_more).then_some(question)
+    }
+
+    /// The question after a header. `None` if there is none, or it is cut inside the name.
+    pub(super) fn of(message: &'a [u8]) -> Option<Self> {
         let mut labels = [&[][..]; MOST_LABELS];
         let mut label_count = 0;
-        let mut rest = &message[HEADER_BYTES..];
+        let question = message.get(HEADER_BYTES..)?;
+        let mut rest = question;
         loop {
             let (length, after) = rest.split_first()?;
             // The upper two bits mark compression, which a question has nothing to point at.
@@ -97,7 +107,7 @@ impl<'a> Question<'a> {
             (label, rest) = after.split_at_checked(usize::from(*length))?;
             *labels.get_mut(label_count)? = label;
             label_count += 1;
-            if message.len() - HEADER_BYTES - rest.len() >= NAME_OCTETS {
+            if question.len() - rest.len() >= NAME_OCTETS {
                 return None;
             }
         }
@@ -109,18 +119,46 @@ impl<'a> Question<'a> {
         let kind = word(0).unwrap_or(1);
         // The class's upper bit asks for a unicast answer in multicast DNS (RFC 6762 section 5.4). Internet, chaos, any.
         let class = word(2).unwrap_or(1) & 0x7fff;
-        let without_more = message[11] == 0 && rest.len() > 4;
-        (kind != 0 && matches!(class, 1 | 3 | 255) && !without_more).then_some(Self {
+        (kind != 0 && matches!(class, 1 | 3 | 255)).then_some(Self {
             labels,
             label_count,
             kind,
+            name_octets: question.len() - rest.len(),
         })
     }
 
-    fn tell(&self, teller: &mut Teller<'_>) {
-        if !self.is_netbios() {
-            let labels = self.labels[..self.label_count].iter().copied();
-            teller.name(NameKind::DnsQuery, &Name::of_labels(labels), 0);
+    /// Where it ends in its message, type and class included.
+    pub(super) const fn end(&self) -> usize {
+        HEADER_BYTES + self.name_octets + 4
+    }
+
+    /// The name asked for; none if it is no domain name.
+    pub(super) fn name(&self) -> Option<Name> {
+        (!self.is_netbios()).then(|| Name::of_labels(self.labels[..self.label_count].iter().copied()))
+    }
+
+    /// A query's measures; those of an answer are added by who knows them.
+    pub(super) fn measures<'n>(&self, name: &'n Name, message_bytes: u16) -> DnsMessage<'n> {
+        DnsMessage {
+            name: name.text(),
+            is_answer: false,
+            query_type: self.kind,
+            code: 0,
+            // At most 255 and 127, as `of` has seen to.
+            name_octets: self.name_octets as u8,
+            labels: self.label_count as u8,
+            message_bytes,
+            answers: 0,
+            answer_type: 0,
+            answer_data_bytes: 0,
+        }
+    }
+
+    fn tell(&self, message_bytes: u16, teller: &mut Teller<'_>) {
+        if let Some(name) = self.name() {
+            teller.protocol(Protocol::Dns);
+            teller.name(NameKind::DnsQuery, &name, 0);
+            teller.fact(&Fact::DnsMessage(self.measures(&name, message_bytes)));
         }
     }
 

@@ -1,29 +1,39 @@
-//! What a connection's first payload says: names now; the place for every later fact of an application protocol.
+//! What a connection's first payload says: names, fingerprints, the protocol itself.
 //!
-//! In: the originator's payload, segment by segment or datagram by datagram, possibly cut by the snap length. Out:
+//! In: the payload of both sides, segment by segment or datagram by datagram, possibly cut by the snap length. Out:
 //! [`Fact`]s. A protocol is known by its content, never by its port. Not its job: who is talking (`tracker`) and
 //! whole streams: it stops looking as soon as it has what it wants, and gives up at [`BUFFER_BYTES`].
 //!
-//! One protocol, one file, one function `read(bytes, last, tell) -> Reading`: it is given the stream from its first
+//! One protocol, one file, with functions `read(bytes, last, teller) -> Reading`: each is given the stream from its first
 //! byte on, again with every segment, until it says that it is done. `last` says that no more will come.
 
 mod buffer;
+mod certificate;
 mod client_hello;
 mod dns;
+mod dns_answer;
 mod http;
+mod ja4;
+mod lines;
 pub(crate) mod name;
+mod ntp;
+mod records;
+mod server_hello;
+mod teller;
+mod text;
 
-use crate::Fact;
+use crate::{Fact, Protocol};
 use buffer::{Buffer, Pool};
-use name::Name;
+use teller::{CONNECT, Counts, Teller};
 
 pub use buffer::BUFFER_BYTES;
+pub(crate) use teller::{MID_STREAM, RESPONDER_DONE};
 
-/// A connection's stage: nothing of it seen yet.
+/// A side's stage: nothing of it seen yet.
 const FRESH: u16 = 0;
 /// Stage: nothing more is wanted.
 pub(crate) const DONE: u16 = 1;
-/// Stage: an HTTP CONNECT was read; what follows is a stream of its own.
+/// Stage: an HTTP CONNECT, or its answer, was read; what follows is a stream of its own.
 const TUNNEL: u16 = 2;
 /// Stage: DNS, every message is read.
 const DNS: u16 = 3;
@@ -32,6 +42,30 @@ const FIRST_BUFFER: u16 = 16;
 
 /// Segments a stream may need for what is wanted of it; a hello of 4 KiB takes three or four.
 const MOST_PIECES: u8 = 32;
+
+/// Bytes of a cut payload without which it is not called unknown.
+const TELLING_BYTES: usize = 16;
+
+/// Which side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Originator,
+    Responder,
+}
+
+/// A side of the connection in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) slot: u32,
+    pub(crate) side: Side,
+}
+
+/// What a connection keeps for this layer: the stage of one side, the marks of both.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    pub(crate) stage: u16,
+    pub(crate) marks: u8,
+}
 
 /// How far a protocol's reader has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,24 +91,28 @@ pub(crate) struct Payload<'a> {
     pub(crate) is_new: bool,
     /// What was captured of it.
     pub(crate) bytes: &'a [u8],
+    /// Bytes it had on the wire.
+    pub(crate) wire_bytes: u32,
+}
+
+impl Payload<'_> {
+    const fn is_cut(&self) -> bool {
+        self.bytes.len() < self.wire_bytes as usize
+    }
 }
 
 /// The application layer of one tracker: its buffers and counts.
 #[derive(Debug)]
 pub(crate) struct Application {
     pool: Pool,
-    pub(crate) names_truncated: u64,
-    pub(crate) abandoned: u64,
-    pub(crate) buffers_taken_over: u64,
+    pub(crate) counts: Counts,
 }
 
 impl Application {
     pub(crate) fn new(buffers: usize) -> Self {
         Self {
             pool: Pool::new(buffers),
-            names_truncated: 0,
-            abandoned: 0,
-            buffers_taken_over: 0,
+            counts: Counts::default(),
         }
     }
 
@@ -83,80 +121,93 @@ impl Application {
         self.pool.bytes()
     }
 
-    /// The connection at this stage is closed.
+    /// The connection with a side at this stage is closed.
     pub(crate) fn release(&mut self, stage: u16) {
         if let Some(buffer) = stage.checked_sub(FIRST_BUFFER) {
             self.pool.release(buffer);
         }
     }
 
-    /// Reads a TCP segment with payload from the originator; `cut` if not all of it was captured. If that took a
-    /// buffer from another connection, returns its slot: that connection is done.
+    /// Reads a TCP segment with payload. If that took a buffer from another owner, returns that: it is done.
     pub(crate) fn segment(
         &mut self,
-        stage: &mut u16,
-        owner: u32,
+        progress: &mut Progress,
+        owner: Owner,
         payload: &Payload<'_>,
-        cut: bool,
-        tell: impl FnMut(&Fact<'_>),
-    ) -> Option<u32> {
-        match *stage {
+        mut tell: impl FnMut(&Fact<'_>),
+    ) -> Option<Owner> {
+        match progress.stage {
             DONE => None,
-            FRESH | TUNNEL | DNS => self.unbuffered(stage, owner, payload, cut, tell),
+            FRESH | TUNNEL | DNS => self.unbuffered(progress, owner, payload, &mut tell),
             _ => {
-                self.buffered(stage, payload, cut, tell);
+                self.buffered(progress, owner.side, payload, &mut tell);
                 None
             }
         }
     }
 
-    /// Reads a UDP datagram from the originator.
-    pub(crate) fn datagram(&mut self, stage: &mut u16, bytes: &[u8], mut tell: impl FnMut(&Fact<'_>)) {
+    /// Reads a UDP datagram with payload. If that took a buffer from another owner, returns that: it is done.
+    pub(crate) fn datagram(
+        &mut self,
+        progress: &mut Progress,
+        owner: Owner,
+        payload: &Payload<'_>,
+        mut tell: impl FnMut(&Fact<'_>),
+    ) -> Option<Owner> {
         let mut teller = Teller {
             tell: &mut tell,
-            names_truncated: &mut self.names_truncated,
+            counts: &mut self.counts,
+            marks: &mut progress.marks,
         };
-        let is_dns = dns::read_datagram(bytes, &mut teller);
-        if *stage == FRESH {
-            *stage = if is_dns { DNS } else { DONE };
+        let is_dns = match owner.side {
+            Side::Originator => dns::read_datagram(payload.bytes, payload.wire_bytes, &mut teller),
+            Side::Responder => dns_answer::read_datagram(payload.bytes, payload.wire_bytes, &mut teller),
+        };
+        if progress.stage == FRESH {
+            progress.stage = if is_dns { DNS } else { DONE };
+            if owner.side == Side::Originator {
+                if ntp::is_request(payload.bytes) {
+                    teller.protocol(Protocol::Ntp);
+                }
+                tell_unknown(payload.bytes, payload.is_cut(), &mut teller);
+            }
         }
+        None
     }
 
     /// The usual case: what is wanted is in the first segment.
     fn unbuffered(
         &mut self,
-        stage: &mut u16,
-        owner: u32,
+        progress: &mut Progress,
+        owner: Owner,
         payload: &Payload<'_>,
-        cut: bool,
-        mut tell: impl FnMut(&Fact<'_>),
-    ) -> Option<u32> {
+        tell: &mut dyn FnMut(&Fact<'_>),
+    ) -> Option<Owner> {
         if !payload.is_new {
             return None;
         }
         let seen_before = payload.offset.min(0).unsigned_abs() as usize;
         let bytes = payload.bytes.get(seen_before..).unwrap_or_default();
+        let stage = progress.stage;
         let reading = if payload.offset > 0 {
             // Overtaken by this segment, the beginning is still to come.
-            if *stage == DNS {
-                Reading::Messages
-            } else {
-                Reading::More
-            }
+            if stage == DNS { Reading::Messages } else { Reading::More }
         } else {
             let mut teller = Teller {
-                tell: &mut tell,
-                names_truncated: &mut self.names_truncated,
+                tell,
+                counts: &mut self.counts,
+                marks: &mut progress.marks,
             };
-            read(*stage, bytes, cut, &mut teller)
+            read(owner.side, stage, bytes, payload.is_cut(), &mut teller)
         };
         let offset = payload.offset.max(0) as usize;
         if reading != Reading::More {
-            *stage = stage_after(reading, *stage == TUNNEL);
+            progress.stage = stage_after(reading, stage == TUNNEL);
             return None;
         }
-        if cut || offset >= BUFFER_BYTES || self.pool.is_closed() {
-            self.abandon(stage);
+        if payload.is_cut() || offset >= BUFFER_BYTES || self.pool.is_closed() {
+            self.counts.abandoned += 1;
+            progress.stage = DONE;
             return None;
         }
         let base = payload.sequence.wrapping_sub(payload.offset as u32);
@@ -164,16 +215,22 @@ impl Application {
             owner,
             base.wrapping_add(if payload.offset < 0 { seen_before as u32 } else { 0 }),
         );
-        let (number, loser) = self.pool.take(buffer, *stage);
+        let (number, loser) = self.pool.take(buffer, stage);
         self.pool.buffer_mut(number).write(offset, bytes);
-        self.buffers_taken_over += u64::from(loser.is_some());
-        *stage = FIRST_BUFFER + number;
+        self.counts.buffers_taken_over += u64::from(loser.is_some());
+        progress.stage = FIRST_BUFFER + number;
         loser
     }
 
     /// One more segment of a stream that began in a buffer.
-    fn buffered(&mut self, stage: &mut u16, payload: &Payload<'_>, cut: bool, mut tell: impl FnMut(&Fact<'_>)) {
-        let number = *stage - FIRST_BUFFER;
+    fn buffered(
+        &mut self,
+        progress: &mut Progress,
+        side: Side,
+        payload: &Payload<'_>,
+        tell: &mut dyn FnMut(&Fact<'_>),
+    ) {
+        let number = progress.stage - FIRST_BUFFER;
         let buffer = self.pool.buffer_mut(number);
         let offset = payload.sequence.wrapping_sub(buffer.base) as i32;
         let seen_before = offset.min(0).unsigned_abs() as usize;
@@ -183,30 +240,26 @@ impl Application {
             payload.bytes.get(seen_before..).unwrap_or_default(),
         );
         let is_exhausted = buffer.is_full() || buffer.pieces >= MOST_PIECES;
-        let is_cut = cut && buffer.stream().len() > had;
+        let is_cut = payload.is_cut() && buffer.stream().len() > had;
         if buffer.stream().len() == had && !is_exhausted {
             return;
         }
         let began_as = buffer.began_as;
         let mut teller = Teller {
-            tell: &mut tell,
-            names_truncated: &mut self.names_truncated,
+            tell,
+            counts: &mut self.counts,
+            marks: &mut progress.marks,
         };
-        let mut reading = read(began_as, buffer.stream(), is_cut, &mut teller);
+        let mut reading = read(side, began_as, buffer.stream(), is_cut, &mut teller);
         if reading == Reading::More && is_exhausted {
-            self.abandoned += 1;
-            reading = read(began_as, buffer.stream(), true, &mut teller);
+            teller.counts.abandoned += 1;
+            reading = read(side, began_as, buffer.stream(), true, &mut teller);
         }
         if reading == Reading::More {
             return;
         }
-        *stage = stage_after(reading, began_as == TUNNEL);
+        progress.stage = stage_after(reading, began_as == TUNNEL);
         self.pool.release(number);
-    }
-
-    fn abandon(&mut self, stage: &mut u16) {
-        self.abandoned += 1;
-        *stage = DONE;
     }
 }
 
@@ -221,30 +274,67 @@ const fn stage_after(reading: Reading, in_tunnel: bool) -> u16 {
 }
 
 /// Recognises a stream by its first bytes and reads it.
-fn read(stage: u16, bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading {
-    match bytes.first() {
-        None => Reading::More,
+fn read(side: Side, stage: u16, bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading {
+    let reading = match side {
+        _ if bytes.is_empty() => Reading::More,
+        Side::Originator => read_originator(stage, bytes, last, teller),
+        Side::Responder => read_responder(stage, bytes, last, teller),
+    };
+    if reading == Reading::Done && stage == FRESH && side == Side::Originator {
+        tell_unknown(bytes, last, teller);
+    }
+    reading
+}
+
+fn read_originator(stage: u16, bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading {
+    match bytes[0] {
         _ if stage == DNS => dns::read(bytes, last, teller),
-        Some(&client_hello::RECORD_HANDSHAKE) => client_hello::read(bytes, last, teller),
-        Some(b'A'..=b'Z') if http::may_begin(bytes) => http::read(bytes, last, teller),
-        Some(_) => dns::read(bytes, last, teller),
+        records::HANDSHAKE => client_hello::read(bytes, last, teller),
+        first if first.is_ascii_alphabetic() || first == b':' => {
+            if let Some(protocol) = lines::of_client(bytes) {
+                teller.protocol(protocol);
+                return Reading::Done;
+            }
+            if http::may_begin(bytes) {
+                return http::read(bytes, last, teller);
+            }
+            Reading::Done
+        }
+        _ => {
+            if teller.has(MID_STREAM) && records::may_continue(bytes) {
+                teller.protocol(Protocol::Tls);
+                return Reading::Done;
+            }
+            dns::read(bytes, last, teller)
+        }
     }
 }
 
-/// Tells facts and counts what was lost in telling.
-struct Teller<'a> {
-    tell: &'a mut dyn FnMut(&Fact<'_>),
-    names_truncated: &'a mut u64,
+fn read_responder(stage: u16, bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading {
+    if stage == DNS {
+        return dns_answer::read(bytes, last, teller);
+    }
+    if bytes[0] == records::HANDSHAKE {
+        return server_hello::read(bytes, last, teller);
+    }
+    if let Some(reading) = http::read_response(bytes, last, teller) {
+        return reading;
+    }
+    if let Some(protocol) = lines::of_server(bytes) {
+        teller.protocol(protocol);
+        return Reading::Done;
+    }
+    if teller.has(MID_STREAM) && records::may_continue(bytes) {
+        teller.protocol(Protocol::Tls);
+        return Reading::Done;
+    }
+    dns_answer::read(bytes, last, teller)
 }
 
-impl Teller<'_> {
-    /// Tells a name; an empty one is none.
-    fn name(&mut self, kind: crate::NameKind, name: &Name, port: u16) {
-        *self.names_truncated += u64::from(name.is_truncated());
-        let name = name.text();
-        if !name.is_empty() {
-            (self.tell)(&Fact::Name { kind, name, port });
-        }
+/// The originator's first payload has been read; if it was nothing known, that is a fact too.
+fn tell_unknown(bytes: &[u8], last: bool, teller: &mut Teller<'_>) {
+    if !(teller.has(MID_STREAM) || last && bytes.len() < TELLING_BYTES) {
+        teller.protocol(Protocol::Unknown);
     }
 }
 

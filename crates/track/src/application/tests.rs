@@ -308,19 +308,27 @@ fn a_long_name_is_capped_and_counted() {
     assert_eq!(record.names()[0].1.len(), 253);
 }
 
+mod facts;
+
 proptest! {
     /// Whatever comes, in whatever order: no panic, harmless names, every buffer given back.
     #[test]
     fn no_payload_does_harm(
         seed in prop::collection::vec(any::<u8>(), 0..300),
-        good in 0_usize..5,
+        good in 0_usize..10,
         segments in prop::collection::vec((0_usize..400, 0_usize..200, 0_usize..200), 0..30),
+        answers in prop::collection::vec((0_usize..400, 0_usize..200, 0_usize..200), 0..30),
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
     ) {
         let mut stream = match good {
             0 => client_hello("example.com", 60, 50),
             1 => b"CONNECT a.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n".to_vec(),
             2 => [&[0, 29][..], &dns_query(&[b"example", b"com"], 1)].concat(),
+            3 => facts::some_server_flight(),
+            4 => [&[0, 99][..], &facts::some_dns_answer()].concat(),
+            5 => facts::some_dns_answer(),
+            6 => b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
+            7 => b"PASS x\r\nNICK y\r\n".to_vec(),
             _ => Vec::new(),
         };
         stream.extend(seed);
@@ -333,11 +341,22 @@ proptest! {
             packets.push(data(offset, &stream[offset..end]).cut(captured));
             packets.push(Sent::udp(CLIENT, SERVER).payload(&stream[offset..end]).cut(captured));
         }
+        for (offset, length, captured) in answers {
+            let offset = offset.min(stream.len());
+            let end = (offset + length).min(stream.len());
+            packets.push(facts::answer(offset, &stream[offset..end]).cut(captured));
+            packets.push(Sent::udp(SERVER, CLIENT).payload(&stream[offset..end]).cut(captured));
+        }
         let (record, tracker) = run(Settings { payload_buffers: 1, ..Settings::default() }, 7, &packets);
         for (_, name, _) in record.names() {
             let is_harmless = (1..=253).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
             prop_assert!(is_harmless, "{}", name);
         }
+        for fact in &record.facts {
+            prop_assert!(fact.len() < 600 && fact.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{}", fact);
+        }
+        // Two connections: each says its protocol once.
+        prop_assert!(record.facts.iter().filter(|fact| fact.starts_with("Protocol")).count() <= 2);
         prop_assert_eq!(tracker.counters().live, 0);
     }
 }

@@ -289,7 +289,7 @@ impl Sink for Told {
     }
 
     fn fact(&mut self, tag: u32, _: &Endpoints, _: i64, fact: &Fact<'_>) {
-        let Fact::Name { name, .. } = fact;
+        let Fact::Name { name, .. } = fact else { return };
         self.lines.push(format!("fact {tag} {name}"));
     }
 
