@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! What the benches share: reproducible corpora, the loops to compare with, and where results are kept.
 //!
 //! In: seeds and sizes. Out: capture files, counts, tables. Not its job: being part of the product.
@@ -7,8 +6,4 @@ pub mod corpora;
 pub mod loops;
 pub mod runs;
 pub mod stages;
-=======
-//! Shared pieces of the benches.
-
 pub mod variants;
->>>>>>> score
