@@ -11,9 +11,10 @@ use crate::home::Role;
 use crate::key::{Destination, Scope};
 use crate::ledger::Record;
 use crate::names::Names;
-use crate::score::{Judged, PRIOR, judge};
+use crate::score::{Judged, judge};
 use crate::summary::{Country, Evidence, EvidenceKind, TimelineRow};
 use crate::timing::{Timing, score_timing};
+use crate::tunnel::Sketch;
 
 /// See the head of this file.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,12 +37,29 @@ pub(crate) struct Candidate {
     starts: u32,
     parallel: u32,
     received_bytes: u64,
+    bare_hellos: u32,
+    odd_certificates: u32,
+    bare_requests: u32,
+    bare_posts: u32,
+    tunnel: Option<Sketch>,
     timeline: Timeline,
 }
 
+/// Host, port, transport and kind of sign.
+pub(crate) type Habit = (Address, u16, Transport, &'static str);
+
 /// What only the whole knows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct Surroundings<'a> {
+    /// Services the host talks to.
+    pub(crate) services: u64,
+    /// The host was seen to give names of servers, and to be given addresses for names.
+    pub(crate) names: bool,
+    pub(crate) resolves: bool,
+    /// The name that the host was given the server's address for.
+    pub(crate) resolved: Option<&'a str>,
+    /// Servers that the host uses in the same regular way over the same port, this one included.
+    pub(crate) alike: u64,
     pub(crate) hosts_there: u64,
     pub(crate) hosts_all: u64,
     pub(crate) country: Country,
@@ -49,7 +67,7 @@ pub(crate) struct Surroundings {
 }
 
 impl Candidate {
-    pub(crate) fn new(record: &Record, key: Destination, names: &Names) -> Self {
+    pub(crate) fn new(record: &Record, key: Destination, names: &Names, tunnel: Option<Sketch>) -> Self {
         Self {
             host: record.host,
             server: record.server,
@@ -68,8 +86,18 @@ impl Candidate {
             starts: record.starts,
             parallel: record.parallel,
             received_bytes: record.received_bytes,
+            bare_hellos: u32::from(record.bare_hellos),
+            odd_certificates: u32::from(record.odd_certificates),
+            bare_requests: u32::from(record.bare_requests),
+            bare_posts: u32::from(record.bare_posts),
+            tunnel,
             timeline: record.timeline.clone(),
         }
+    }
+
+    /// What it has in common with the same program's other servers.
+    pub(crate) fn habit(&self) -> Habit {
+        (self.host, self.port, self.transport, self.kind.name())
     }
 
     /// Whether the server's address is that of a proxy or resolver.
@@ -78,24 +106,24 @@ impl Candidate {
     }
 
     pub(crate) fn check_ins(&self) -> u64 {
-        u64::from(self.timeline.check_ins())
+        u64::from(self.tunnel.as_ref().map_or(self.timeline.check_ins(), Sketch::queries))
     }
 
     pub(crate) fn first_ns(&self) -> i64 {
         self.timeline.first_ns()
     }
 
-    pub(crate) fn judge(&self, around: &Surroundings) -> Judged {
+    pub(crate) fn judge(&self, around: &Surroundings<'_>) -> Judged {
         judge(&self.timing, &self.facts(around))
     }
 
     /// The finding in full.
-    pub(crate) fn evidence(&self, judged: &Judged, around: &Surroundings) -> Evidence {
+    pub(crate) fn evidence(&self, judged: &Judged, around: &Surroundings<'_>) -> Evidence {
         let facts = self.facts(around);
         Evidence {
-            kind: self.kind,
+            kind: judged.kind,
             host: self.host,
-            name: self.name.as_deref().map(str::to_owned),
+            name: self.name.as_deref().or(around.resolved).map(str::to_owned),
             interval_s: self.timing.interval_s,
             jitter: self.timing.jitter,
             check_ins: self.check_ins(),
@@ -103,8 +131,8 @@ impl Candidate {
             last_ns: self.timeline.last_ns(),
             timing: self.timing.probability,
             score: judged.score,
-            parts: explain::parts(&self.timing, &judged.context, &facts, PRIOR),
-            innocent: explain::innocent(&judged.context, &facts),
+            parts: explain::parts(&self.timing, judged, &facts),
+            innocent: explain::innocent(judged, &facts),
             missing: explain::missing(&facts),
             histogram: Box::new(*self.timeline.histogram()),
             hours: *self.timeline.hours(),
@@ -113,7 +141,7 @@ impl Candidate {
     }
 
     /// One line of `--scores`.
-    pub(crate) fn row(&self, around: &Surroundings) -> TimelineRow {
+    pub(crate) fn row(&self, around: &Surroundings<'_>) -> TimelineRow {
         TimelineRow {
             host: self.host,
             server: self.server,
@@ -132,7 +160,7 @@ impl Candidate {
         }
     }
 
-    fn facts<'a>(&'a self, around: &Surroundings) -> Facts<'a> {
+    fn facts<'a>(&'a self, around: &Surroundings<'a>) -> Facts<'a> {
         Facts {
             kind: self.kind,
             scope: self.scope,
@@ -156,6 +184,16 @@ impl Candidate {
             home_country: around.home_country,
             hosts_there: around.hosts_there,
             hosts_all: around.hosts_all,
+            bare_hellos: self.bare_hellos,
+            odd_certificates: self.odd_certificates,
+            bare_requests: self.bare_requests,
+            bare_posts: self.bare_posts,
+            services: around.services,
+            names: around.names,
+            resolves: around.resolves,
+            resolved: around.resolved,
+            alike: around.alike,
+            tunnel: self.tunnel.as_ref(),
         }
     }
 }
@@ -166,7 +204,12 @@ pub(crate) fn behind_relay(scope: Scope) -> bool {
 }
 
 /// The facts of a record in a worker's own tables, for the live verdict.
-pub(crate) fn facts_of<'a>(record: &Record, names: &'a Names, around: &Surroundings) -> Facts<'a> {
+pub(crate) fn facts_of<'a>(
+    record: &'a Record,
+    names: &'a Names,
+    around: &Surroundings<'a>,
+    tunnel: Option<&'a Sketch>,
+) -> Facts<'a> {
     Facts {
         kind: record.kind,
         scope: record.scope,
@@ -190,6 +233,16 @@ pub(crate) fn facts_of<'a>(record: &Record, names: &'a Names, around: &Surroundi
         home_country: around.home_country,
         hosts_there: around.hosts_there,
         hosts_all: around.hosts_all,
+        bare_hellos: u32::from(record.bare_hellos),
+        odd_certificates: u32::from(record.odd_certificates),
+        bare_requests: u32::from(record.bare_requests),
+        bare_posts: u32::from(record.bare_posts),
+        services: around.services,
+        names: around.names,
+        resolves: around.resolves,
+        resolved: around.resolved,
+        alike: around.alike,
+        tunnel,
     }
 }
 

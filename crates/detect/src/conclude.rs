@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use balefire_decode::Address;
 
-use crate::candidate::Candidate;
+use crate::candidate::{Candidate, Habit};
 use crate::key::Scope;
 use crate::part::{Part, Traffic};
 use crate::score::class;
@@ -48,11 +48,13 @@ struct Found<'a> {
 }
 
 fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServer> {
+    let alike = alike(part, settings, shared);
     let found: Vec<Found<'_>> = part
         .candidates
         .iter()
         .filter_map(|candidate| {
-            let around = part.surroundings(candidate, settings, shared);
+            let mut around = part.surroundings(candidate, settings, shared);
+            around.alike = alike.get(&candidate.habit()).copied().unwrap_or(1);
             let judged = candidate.judge(&around);
             class(judged.score, &settings.thresholds)?;
             let evidence = candidate.evidence(&judged, &around);
@@ -93,6 +95,22 @@ fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServ
     servers.sort_by(best_first);
     number(&mut servers);
     servers
+}
+
+/// How many servers each host uses in the same way, as far as each alone would be reported.
+fn alike(part: &Part, settings: &Settings, shared: &Shared) -> HashMap<Habit, u64> {
+    let mut servers: BTreeSet<(Habit, Address)> = BTreeSet::new();
+    for candidate in part.candidates.iter().filter(|one| one.scope == Scope::Service) {
+        let judged = candidate.judge(&part.surroundings(candidate, settings, shared));
+        if judged.kind == candidate.kind && class(judged.score, &settings.thresholds).is_some() {
+            servers.insert((candidate.habit(), candidate.server));
+        }
+    }
+    let mut alike = HashMap::new();
+    for (habit, _) in servers {
+        *alike.entry(habit).or_default() += 1;
+    }
+    alike
 }
 
 fn own_key(candidate: &Candidate) -> ServerKey {

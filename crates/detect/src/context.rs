@@ -12,7 +12,9 @@ use balefire_decode::{Address, Transport};
 use crate::home::Role;
 use crate::innocent::{self, Innocent};
 use crate::key::Scope;
+use crate::readings;
 use crate::summary::{Country, EvidenceKind};
+use crate::tunnel::Sketch;
 
 /// What is known of one timeline beside its times.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +47,33 @@ pub(crate) struct Facts<'a> {
     /// Of [`Self::hosts_all`], those that go to this destination.
     pub(crate) hosts_there: u64,
     pub(crate) hosts_all: u64,
+    /// Of [`Self::closed`], those with a TLS hello that names no server, and with a certificate of no public authority.
+    pub(crate) bare_hellos: u32,
+    pub(crate) odd_certificates: u32,
+    /// With an HTTP request that names no server; and those of them that post.
+    pub(crate) bare_requests: u32,
+    pub(crate) bare_posts: u32,
+    /// Services the host talks to, and what is known of its habits: whether it was seen to name servers and to be given
+    /// addresses for names at all.
+    pub(crate) services: u64,
+    pub(crate) names: bool,
+    pub(crate) resolves: bool,
+    /// The name that DNS gave the address for.
+    pub(crate) resolved: Option<&'a str>,
+    /// Servers used alike by this host, this one included.
+    pub(crate) alike: u64,
+    /// What the queries below a domain are like.
+    pub(crate) tunnel: Option<&'a Sketch>,
+}
+
+impl Facts<'_> {
+    /// Neither the connections nor DNS give a name for the server.
+    pub(crate) fn is_bare(&self) -> bool {
+        // Bursts are told one by one, so for them only the connection's name counts.
+        let mostly_named = self.kind == EvidenceKind::Heartbeat || self.named * 4 >= self.closed.max(1);
+        let named = self.name.is_some() && mostly_named;
+        self.scope == Scope::Service && !named && self.resolved.is_none()
+    }
 }
 
 /// One weight: a name, what was measured, what it adds.
@@ -63,7 +92,7 @@ pub(crate) struct Context {
     pub(crate) innocent: [Option<Innocent>; 3],
 }
 
-const MOST_WEIGHTS: usize = 14;
+const MOST_WEIGHTS: usize = 20;
 
 /// Names of the weights.
 pub(crate) mod part {
@@ -81,6 +110,21 @@ pub(crate) mod part {
     pub(crate) const NAMED: &str = "named";
     pub(crate) const PARALLEL: &str = "parallel";
     pub(crate) const BRIEF: &str = "brief";
+    pub(crate) const SERVICES: &str = "destinations";
+    pub(crate) const ALIKE: &str = "alike";
+    pub(crate) const CERTIFICATE: &str = "certificate";
+    pub(crate) const BARE_HELLO: &str = "tls_without_name";
+    pub(crate) const BARE_REQUEST: &str = "http_without_name";
+    pub(crate) const BARE_POST: &str = "posts_without_name";
+    pub(crate) const FORGED: &str = "name_elsewhere";
+    pub(crate) const REPEATS: &str = "repeats";
+    pub(crate) const RHYTHM: &str = "rhythm";
+    pub(crate) const RETRIES: &str = "retries";
+    pub(crate) const LASTING: &str = "lasting";
+    pub(crate) const UNIQUE_NAMES: &str = "unique_names";
+    pub(crate) const LONG_NAMES: &str = "long_names";
+    pub(crate) const NAME_ENTROPY: &str = "name_entropy";
+    pub(crate) const RECORD_TYPES: &str = "record_types";
 }
 
 /// Most that prevalence can raise: the only host of many that goes there. Public studies of enterprise traffic find that
@@ -90,6 +134,8 @@ const RAREST: f64 = 0.8;
 const MOST_COMMON: f64 = -3.0;
 /// A server without a name: browsers, updates and telemetry use names; implants often have an address built in.
 const BARE_TCP: f64 = 0.8;
+/// Nor did DNS give the host this address, where the answers to its other queries were seen.
+const NEVER_RESOLVED: f64 = 0.6;
 /// Datagram protocols rarely carry a name that can be seen.
 const BARE_OTHER: f64 = 0.2;
 /// A beacon without tasking sends the same again and again.
@@ -115,8 +161,6 @@ const MOST_PARALLEL: f64 = -1.5;
 const BRIEF_S: f64 = 120.0;
 const PER_HALVED_SPAN: f64 = -0.6;
 const BRIEFEST: f64 = -2.5;
-/// A missing check-in below eight.
-const PER_MISSING_CHECK_IN: f64 = -0.25;
 /// Below this many, bursts in connections and queries are what any application does a few times.
 const ENOUGH_INDIRECT: u32 = 20;
 const PER_MISSING_INDIRECT: f64 = -0.2;
@@ -124,10 +168,38 @@ const PER_MISSING_INDIRECT: f64 = -0.2;
 const DNS: f64 = -2.0;
 /// Push, chat and web sockets keep their connections alive at fixed intervals, and are much more common than implants that do.
 const HEARTBEAT: f64 = -3.0;
+/// HTTP/3 connections are kept open and alive by every browser (RFC 9000 section 10.1.2).
+const HTTP3_HEARTBEAT: f64 = -4.5;
+/// Any application that is waited on sends evenly for some minutes; an implant goes on.
+const LONG_WATCH_S: f64 = 900.0;
+const PER_HALVED_WATCH: f64 = -0.6;
+const BRIEFEST_WATCH: f64 = -4.0;
+/// Multiple testing: of a host's many servers one looks regular by chance sooner than of few. The base rate of the timing score
+/// is stated for networks of people, who use about this many services each; the odds fall as their number rises.
+const USUAL_SERVICES: f64 = 100.0;
+const FEW_SERVICES: f64 = 3.0;
+const MANY_SERVICES: f64 = -5.0;
+/// A device that does little and names whom it talks to is an appliance more often than a victim.
+const FEW_SERVICES_NAMED: f64 = 0.5;
+/// One program talks to N servers in the same way more easily than N control servers do.
+const PER_ALIKE: f64 = -1.2;
+const MOST_ALIKE: f64 = -5.0;
+/// A certificate that no public authority issued, and a hello that names nobody: scanners' and implants' habits, and appliances'.
+const ODD_CERTIFICATE: f64 = 1.0;
+const BARE_HELLO: f64 = 0.5;
 
 /// The most that context can add: a timeline whose times are below the threshold by more is not looked at.
-pub(crate) const MOST_RAISING: f64 =
-    RAREST + BARE_TCP + SIZES_ALIKE + DEAD + SHORT_ANSWERS + UNUSUAL_PORT + HOSTED_ABROAD;
+pub(crate) const MOST_RAISING: f64 = RAREST
+    + BARE_TCP
+    + NEVER_RESOLVED
+    + SIZES_ALIKE
+    + DEAD
+    + SHORT_ANSWERS
+    + UNUSUAL_PORT
+    + HOSTED_ABROAD
+    + FEW_SERVICES
+    + ODD_CERTIFICATE
+    + BARE_HELLO;
 
 impl Context {
     /// Weighs everything known.
@@ -138,10 +210,22 @@ impl Context {
         context.volume(facts);
         context.known(facts);
         context.duration(facts);
+        // What is said of a relay's address says nothing of who is behind it.
+        let raising = if facts.relayed * 2 > facts.closed {
+            0.0
+        } else if facts.is_bare() {
+            FEW_SERVICES
+        } else {
+            FEW_SERVICES_NAMED
+        };
+        context.services(facts, raising);
         match facts.kind {
             EvidenceKind::DnsBeacon => context.add(part::KIND, 0.0, DNS),
+            EvidenceKind::Heartbeat if (facts.transport, facts.port) == (Transport::UDP, 443) => {
+                context.add(part::KIND, 0.0, HTTP3_HEARTBEAT);
+            }
             EvidenceKind::Heartbeat => context.add(part::KIND, 0.0, HEARTBEAT),
-            EvidenceKind::ConnectionBeacon => {}
+            _ => {}
         }
         context
     }
@@ -158,7 +242,6 @@ impl Context {
     /// How often, and for how long.
     fn duration(&mut self, facts: &Facts<'_>) {
         let (enough, each, seen) = match facts.kind {
-            EvidenceKind::ConnectionBeacon => (8, PER_MISSING_CHECK_IN, facts.check_ins),
             EvidenceKind::DnsBeacon => (ENOUGH_INDIRECT, PER_MISSING_INDIRECT, facts.check_ins),
             // A few bursts in each of many connections are requests, not the life of one connection.
             EvidenceKind::Heartbeat => (
@@ -166,17 +249,23 @@ impl Context {
                 PER_MISSING_INDIRECT,
                 facts.check_ins / facts.closed.max(1),
             ),
+            _ => (0, 0.0, facts.check_ins),
         };
         let missing = f64::from(enough.saturating_sub(seen));
         self.add(part::FEW, f64::from(seen), each * missing);
         let span_s = (facts.span_ns as f64 / 1e9).max(1.0);
-        if span_s < BRIEF_S {
-            self.add(
-                part::BRIEF,
-                span_s,
-                (PER_HALVED_SPAN * (BRIEF_S / span_s).log2()).max(BRIEFEST),
-            );
+        let (long_s, per_halved, least) = match facts.kind {
+            EvidenceKind::Heartbeat => (LONG_WATCH_S, PER_HALVED_WATCH, BRIEFEST_WATCH),
+            _ => (BRIEF_S, PER_HALVED_SPAN, BRIEFEST),
+        };
+        if span_s < long_s {
+            self.add(part::BRIEF, span_s, (per_halved * (long_s / span_s).log2()).max(least));
         }
+        self.parallel(facts);
+    }
+
+    /// Connections opened at the same moment.
+    pub(crate) fn parallel(&mut self, facts: &Facts<'_>) {
         if facts.starts >= 8 {
             let share = f64::from(facts.parallel) / f64::from(facts.starts);
             // One in twenty is chance or a retry.
@@ -189,7 +278,7 @@ impl Context {
     }
 
     /// How many hosts share the destination. With fewer than four hosts there is nothing to compare with.
-    fn prevalence(&mut self, facts: &Facts<'_>) {
+    pub(crate) fn prevalence(&mut self, facts: &Facts<'_>) {
         let all = facts.hosts_all as f64;
         let there = (facts.hosts_there.max(1) as f64).min(all.max(1.0));
         if all < 4.0 {
@@ -201,6 +290,15 @@ impl Context {
         self.add(part::PREVALENCE, there, (rare - common).clamp(MOST_COMMON, RAREST));
     }
 
+    /// How many services the host talks to, and how many of them in the very same way.
+    pub(crate) fn services(&mut self, facts: &Facts<'_>, most: f64) {
+        let services = facts.services.max(1) as f64;
+        let log_odds = (USUAL_SERVICES / services).ln();
+        self.add(part::SERVICES, services, log_odds.clamp(MANY_SERVICES, most));
+        let alike = facts.alike.max(1) as f64;
+        self.add(part::ALIKE, alike, (PER_ALIKE * alike.ln()).max(MOST_ALIKE));
+    }
+
     /// What kind of place it is.
     fn destination(&mut self, facts: &Facts<'_>) {
         if facts.scope == Scope::Service {
@@ -209,14 +307,26 @@ impl Context {
                 self.add(part::PROXY, f64::from(facts.relayed), RELAY);
                 return;
             }
-            // Bursts are told one by one, so for them only the connection's name counts.
-            let mostly_named = facts.kind == EvidenceKind::Heartbeat || facts.named * 4 >= ended;
-            if facts.name.is_some() && mostly_named {
+            if !facts.is_bare() {
                 self.add(part::NAMED, 1.0, NAMED);
-            } else {
-                let tcp = facts.transport == Transport::TCP;
-                self.add(part::BARE_ADDRESS, 0.0, if tcp { BARE_TCP } else { BARE_OTHER });
+            } else if facts.transport != Transport::TCP {
+                self.add(part::BARE_ADDRESS, 0.0, BARE_OTHER);
+            } else if facts.resolves {
+                self.add(part::BARE_ADDRESS, 1.0, BARE_TCP + NEVER_RESOLVED);
+            } else if facts.names || facts.closed < 4 {
+                self.add(part::BARE_ADDRESS, 0.0, BARE_TCP);
             }
+            let share = |count: u32| f64::from(count) / f64::from(ended);
+            self.add(
+                part::CERTIFICATE,
+                share(facts.odd_certificates),
+                ODD_CERTIFICATE * share(facts.odd_certificates),
+            );
+            self.add(
+                part::BARE_HELLO,
+                share(facts.bare_hellos),
+                BARE_HELLO * share(facts.bare_hellos),
+            );
         } else {
             self.add(part::NAMED, 1.0, NAMED);
         }
@@ -265,16 +375,18 @@ impl Context {
     }
 
     /// Known innocent services: the strongest match counts, not their sum, because they say the same.
-    fn known(&mut self, facts: &Facts<'_>) {
+    pub(crate) fn known(&mut self, facts: &Facts<'_>) {
         let service = matches!(facts.scope, Scope::Service | Scope::Name);
         let port = service
             .then(|| innocent::by_port(facts.transport, facts.port))
-            .flatten();
+            .flatten()
+            .map(|found| innocent::at_home(found, facts));
         let address = service.then(|| innocent::by_address(facts.server)).flatten();
         let name = match facts.scope {
             Scope::Domain => facts.name.and_then(innocent::by_domain),
-            _ => facts.name.and_then(innocent::by_name),
+            _ => facts.name.or(facts.resolved).and_then(innocent::by_name),
         };
+        let name = name.filter(|_| !readings::is_forged(facts));
         self.innocent = [name, port, address];
         let strongest = self
             .innocent
@@ -286,7 +398,7 @@ impl Context {
         }
     }
 
-    fn add(&mut self, name: &'static str, value: f64, log_odds: f64) {
+    pub(crate) fn add(&mut self, name: &'static str, value: f64, log_odds: f64) {
         if log_odds != 0.0 && self.len < MOST_WEIGHTS {
             self.weights[self.len] = Some(Weight { name, value, log_odds });
             self.len += 1;
@@ -295,7 +407,7 @@ impl Context {
 }
 
 /// Not one of the ports that web, mail, remote access and databases usually have (IANA registry), and no known service.
-fn is_odd_port(port: u16) -> bool {
+pub(crate) fn is_odd_port(port: u16) -> bool {
     const USUAL: &[u16] = &[20, 21, 22, 23, 80, 443, 3128, 3306, 3389, 5432, 5900, 8000, 8080, 8443];
     !USUAL.contains(&port) && innocent::by_port(Transport::TCP, port).is_none()
 }

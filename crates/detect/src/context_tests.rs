@@ -26,6 +26,16 @@ fn plain() -> Facts<'static> {
         home_country: None,
         hosts_there: 1,
         hosts_all: 1,
+        bare_hellos: 0,
+        odd_certificates: 0,
+        bare_requests: 0,
+        bare_posts: 0,
+        services: 100,
+        names: true,
+        resolves: false,
+        resolved: None,
+        alike: 1,
+        tunnel: None,
     }
 }
 
@@ -144,12 +154,13 @@ fn one_weight_each() {
             },
         ),
         (
-            part::FEW,
+            part::SERVICES,
             Facts {
-                check_ins: 5,
+                services: 2_000,
                 ..plain()
             },
         ),
+        (part::ALIKE, Facts { alike: 12, ..plain() }),
         (
             part::KIND,
             Facts {

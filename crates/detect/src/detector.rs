@@ -8,23 +8,27 @@
 
 use std::sync::Arc;
 
-use balefire_decode::Address;
+use balefire_decode::{Address, Transport};
 
 use crate::candidate::{Candidate, Surroundings, behind_relay, facts_of};
 use crate::hash::Seed;
+use crate::home::Role;
 use crate::intake::{Connection, Item, QUEUE};
 use crate::key::{Destination, Scope};
 use crate::ledger::{Ledger, Record};
 use crate::names::Names;
-use crate::part::Part;
+use crate::part::{HostSeen, Part};
+use crate::readings;
+use crate::resolved::ResolvedTable;
 use crate::score::{FEWEST_CHECK_INS, class, judge, may_be_suspected};
 use crate::seen::Seen;
 use crate::settings::Settings;
 use crate::shared::{ServerKey, Shared, Sign};
 use crate::slab::Slab;
-use crate::summary::Country;
-use crate::timing::score_timing;
+use crate::summary::{Country, EvidenceKind};
+use crate::timing::{Timing, score_timing};
 use crate::traffic::TrafficCounters;
+use crate::tunnel::{FEWEST_QUERIES, Sketch, Tunnels};
 
 /// How full a worker's tables are, and what had to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub struct Gauges {
     pub timelines_evicted: u64,
     /// Timelines evicted that had.
     pub established_evicted: u64,
+    /// Addresses that DNS gave for names, and domains asked below of, evicted.
+    pub dns_evicted: u64,
     /// Names evicted.
     pub names_evicted: u64,
     /// Connections that were counted but not followed because all places were taken.
@@ -68,6 +74,7 @@ impl Gauges {
             + self.timelines_evicted
             + self.established_evicted
             + self.names_evicted
+            + self.dns_evicted
     }
 }
 
@@ -86,6 +93,8 @@ pub struct Detector {
     pub(crate) connections_unfollowed: u64,
     pub(crate) pending: Vec<Item>,
     pub(crate) traffic: TrafficCounters,
+    pub(crate) resolved: ResolvedTable,
+    pub(crate) tunnels: Tunnels,
     run: Part,
     /// Hours closed so far: the stamp of what is active in this one.
     pub(crate) period: u32,
@@ -106,6 +115,8 @@ impl Detector {
             connections_unfollowed: 0,
             pending: Vec::with_capacity(QUEUE),
             traffic: TrafficCounters::new(),
+            resolved: ResolvedTable::new(limits.names / 4),
+            tunnels: Tunnels::new(limits.timelines / 16),
             run: Part::default(),
             period: 0,
             settings,
@@ -130,8 +141,9 @@ impl Detector {
     /// The part of the whole run. To be called once, after the last event; an hour still open is in it.
     pub fn finish(&mut self) -> Part {
         self.finish_where(|record, thresholds| {
-            record.timeline.check_ins() >= FEWEST_CHECK_INS
-                && may_be_suspected(score_timing(&record.timeline).log_odds, thresholds)
+            may_be_read_otherwise(record)
+                || record.timeline.check_ins() >= FEWEST_CHECK_INS
+                    && may_be_suspected(score_timing(&record.timeline).log_odds, thresholds)
         })
     }
 
@@ -144,7 +156,11 @@ impl Detector {
     pub fn gauges(&self) -> Gauges {
         let (timelines_evicted, established_evicted) = self.ledger.evicted();
         let places = self.connections.len() - self.connections_free.len();
-        let table_bytes = self.seen.bytes() + self.ledger.bytes() + self.connections.bytes();
+        let table_bytes = self.seen.bytes()
+            + self.ledger.bytes()
+            + self.connections.bytes()
+            + self.resolved.bytes()
+            + self.tunnels.bytes();
         Gauges {
             hosts: self.seen.hosts.len() as u64,
             destinations: self.seen.destinations.len() as u64,
@@ -157,6 +173,7 @@ impl Detector {
             pairs_evicted: self.seen.pairs_evicted(),
             timelines_evicted,
             established_evicted,
+            dns_evicted: self.resolved.evicted() + self.tunnels.evicted(),
             names_evicted: self.names.evicted(),
             connections_unfollowed: self.connections_unfollowed,
             table_bytes: table_bytes as u64,
@@ -173,7 +190,7 @@ impl Detector {
         let mut part = self.part(wanted);
         part.timelines = self.scored(|_| true);
         // Everything since the start was active in the run.
-        part.hosts.iter_mut().for_each(|host| host.1 = true);
+        part.hosts.iter_mut().for_each(|host| host.active = true);
         part.destinations.iter_mut().for_each(|reached| reached.2 = true);
         let mut last_hour = Part::default();
         self.hand_over_traffic(&mut last_hour);
@@ -189,7 +206,13 @@ impl Detector {
                 .seen
                 .hosts
                 .iter()
-                .map(|host| (host.address, host.period == period))
+                .map(|host| HostSeen {
+                    address: host.address,
+                    active: host.period == period,
+                    services: u64::from(host.services),
+                    names: host.names,
+                    resolves: host.resolves,
+                })
                 .collect(),
             destinations: self
                 .seen
@@ -201,8 +224,18 @@ impl Detector {
                 .ledger
                 .iter()
                 .filter(|record| wanted(record, &self.settings.thresholds))
-                .map(|record| Candidate::new(record, self.key(record), &self.names))
+                .map(|record| Candidate::new(record, self.key(record), &self.names, None))
+                .chain(
+                    self.tunnels
+                        .iter(&self.names)
+                        .filter(|tunnel| wanted(&tunnel.record, &self.settings.thresholds))
+                        .map(|tunnel| {
+                            let key = self.key(&tunnel.record);
+                            Candidate::new(&tunnel.record, key, &self.names, Some(tunnel.sketch))
+                        }),
+                )
                 .collect(),
+            resolutions: self.resolved.all(&self.names),
             ..Part::default()
         }
     }
@@ -232,16 +265,40 @@ impl Detector {
     /// Judges a timeline that has grown enough since the last time, and tells the registry if its class changed.
     pub(crate) fn rescore(&mut self, slot: u32) {
         let Some(record) = self.ledger.at_mut(slot) else { return };
-        let check_ins = record.timeline.check_ins();
         let timing = score_timing(&record.timeline);
-        record.scored_at = check_ins;
+        record.scored_at = record.timeline.check_ins();
         record.timing_log_odds = timing.log_odds as f32;
-        if record.class == 0 && !may_be_suspected(timing.log_odds, &self.settings.thresholds) {
+        let hopeless = !may_be_suspected(timing.log_odds, &self.settings.thresholds) && !may_be_read_otherwise(record);
+        if record.class == 0 && hopeless {
             return;
         }
         let Some(record) = self.ledger.at(slot) else { return };
+        let class = self.verdict(record, &timing, None);
+        if let Some(record) = self.ledger.at_mut(slot) {
+            record.class = class;
+        }
+    }
+
+    /// The same for the queries below a domain, each time they have doubled.
+    pub(crate) fn rescore_tunnel(&mut self, hash: u64) {
+        let Some(tunnel) = self.tunnels.find(hash) else { return };
+        let queries = tunnel.sketch.queries();
+        if queries < FEWEST_QUERIES || !queries.is_power_of_two() {
+            return;
+        }
+        let timing = score_timing(&tunnel.record.timeline);
+        let Some(tunnel) = self.tunnels.at(hash) else { return };
+        let class = self.verdict(&tunnel.record, &timing, Some(&tunnel.sketch));
+        if let Some(tunnel) = self.tunnels.find(hash) {
+            tunnel.record.class = class;
+        }
+    }
+
+    /// The class as [`Record::class`] has it; the registry is told.
+    fn verdict(&self, record: &Record, timing: &Timing, tunnel: Option<&Sketch>) -> u8 {
         let around = self.surroundings(record);
-        let score = judge(&timing, &facts_of(record, &self.names, &around)).score;
+        let facts = facts_of(record, &self.names, &around, tunnel);
+        let score = judge(timing, &facts).score;
         let class = class(score, &self.settings.thresholds);
         let name = self.names.text(record.name);
         let key = ServerKey {
@@ -256,7 +313,7 @@ impl Detector {
                     host: record.host,
                     class,
                     score,
-                    check_ins: u64::from(check_ins),
+                    check_ins: u64::from(tunnel.map_or(record.timeline.check_ins(), Sketch::queries)),
                     first_ns: record.timeline.first_ns(),
                     last_ns: record.timeline.last_ns(),
                 };
@@ -265,20 +322,25 @@ impl Detector {
             None if record.class > 0 => self.shared.remove(&key, record.hash),
             None => {}
         }
-        if let Some(record) = self.ledger.at_mut(slot) {
-            record.class = class.map_or(0, |class| class as u8 + 1);
-        }
+        class.map_or(0, |class| class as u8 + 1)
     }
 
     /// What this worker knows around a record; the final word is [`Part::conclude`]'s, which knows all workers'.
-    fn surroundings(&self, record: &Record) -> Surroundings {
+    fn surroundings(&self, record: &Record) -> Surroundings<'_> {
         let key = self.key(record);
         let country = if behind_relay(record.scope) {
             Country::UNKNOWN
         } else {
             self.country(record.server)
         };
+        let host = self.seen.host_of(self.seed.address(record.host), record.host);
+        let hash = self.seed.ends(record.host, record.server);
         Surroundings {
+            services: host.map_or(1, |host| u64::from(host.services)),
+            names: host.is_some_and(|host| host.names),
+            resolves: host.is_some_and(|host| host.resolves),
+            resolved: self.resolved.name(hash, record.host, record.server, &self.names),
+            alike: 1,
             hosts_there: u64::from(self.seen.hosts_of(self.seed.destination(&key), &key)),
             hosts_all: self.seen.hosts.len() as u64,
             country,
@@ -297,12 +359,30 @@ const MOST_GAINED: f64 = 5.0;
 
 /// Whether the hour's end must look at a timeline: the last judgement is cheap to ask, a new one is not.
 fn may_be_a_candidate(record: &Record, thresholds: &crate::Thresholds) -> bool {
+    if may_be_read_otherwise(record) {
+        return true;
+    }
     let known = f64::from(record.timing_log_odds);
     if record.timeline.check_ins() == record.scored_at {
         return may_be_suspected(known, thresholds);
     }
     may_be_suspected(known + MOST_GAINED, thresholds)
         && may_be_suspected(score_timing(&record.timeline).log_odds, thresholds)
+}
+
+/// Whether something else than the rhythm may raise it.
+fn may_be_read_otherwise(record: &Record) -> bool {
+    record.kind == EvidenceKind::DnsTunnel
+        || record.kind == EvidenceKind::ConnectionBeacon
+            && record.scope == Scope::Service
+            && record.transport == Transport::TCP
+            && readings::may_apply(
+                record.closed,
+                record.named,
+                u32::from(record.bare_hellos),
+                record.failed,
+                record.role == Role::Internal,
+            )
 }
 
 /// Whether a timeline has grown enough to be judged again: by an eighth and by four check-ins, which bounds the cost of

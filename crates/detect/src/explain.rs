@@ -7,22 +7,35 @@ use crate::Timing;
 use crate::context::{Context, Facts, Weight, part};
 use crate::home::Role;
 use crate::key::Scope;
+use crate::score::Judged;
 use crate::summary::{EvidenceKind, ScorePart};
+use crate::timing::BASE_RATE;
 
 /// Every part of a score, largest magnitude first.
-pub(crate) fn parts(timing: &Timing, context: &Context, facts: &Facts<'_>, prior: f64) -> Vec<ScorePart> {
+pub(crate) fn parts(timing: &Timing, judged: &Judged, facts: &Facts<'_>) -> Vec<ScorePart> {
+    let context = &judged.context;
+    let by_rhythm = judged.kind == facts.kind && facts.kind != EvidenceKind::DnsTunnel;
     let mut parts = vec![
-        ScorePart {
-            name: "timing",
-            value: timing.probability,
-            log_odds: timing.log_odds,
-            text: timing_text(timing, facts),
+        if by_rhythm {
+            ScorePart {
+                name: "timing",
+                value: timing.probability,
+                log_odds: judged.base,
+                text: timing_text(timing, facts),
+            }
+        } else {
+            ScorePart {
+                name: "base_rate",
+                value: BASE_RATE,
+                log_odds: judged.base,
+                text: format!("one timeline in {:.0} is of a control server", 1.0 / BASE_RATE),
+            }
         },
         ScorePart {
-            name: "prior",
-            value: prior,
-            log_odds: prior,
-            text: "how rare control servers are among regular timelines".to_owned(),
+            name: "periodic_too",
+            value: f64::from(facts.check_ins),
+            log_odds: judged.periodic,
+            text: "update checks and monitoring are as regular; more check-ins than these would tell".to_owned(),
         },
     ];
     parts.retain(|part| part.log_odds != 0.0);
@@ -46,6 +59,7 @@ fn timing_text(timing: &Timing, facts: &Facts<'_>) -> String {
         EvidenceKind::ConnectionBeacon => "connections",
         EvidenceKind::Heartbeat => "client bursts inside connections",
         EvidenceKind::DnsBeacon => "DNS queries",
+        _ => "events",
     };
     let how = match timing.probability {
         0.9.. => "regular",
@@ -64,7 +78,9 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
     match weight.name {
         part::PREVALENCE if facts.hosts_there <= 1 => format!("only host of {} that goes there", facts.hosts_all),
         part::PREVALENCE => format!("{} of {} hosts go there", facts.hosts_there, facts.hosts_all),
+        part::BARE_ADDRESS if weight.value > 0.0 => "bare address, never resolved by this host".to_owned(),
         part::BARE_ADDRESS => "bare address, no name seen with it".to_owned(),
+        part::SIZES if facts.tunnel.is_some() => format!("{:.0} % of queries ask for a new name", weight.value * 100.0),
         part::SIZES if weight.log_odds > 0.0 => {
             format!(
                 "sent sizes alike: {:.0} % near {} B",
@@ -99,6 +115,40 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
             "{:.0} % of connections opened together with another, as browsers do",
             weight.value * 100.0
         ),
+        part::SERVICES => format!("one of {:.0} services that this host talks to", weight.value),
+        part::ALIKE => format!(
+            "the host uses {:.0} servers in this same way, as one program does",
+            weight.value
+        ),
+        part::CERTIFICATE => format!(
+            "certificates of no public authority in {:.0} % of connections",
+            weight.value * 100.0
+        ),
+        part::BARE_HELLO => format!(
+            "TLS without a server name in {:.0} % of connections",
+            weight.value * 100.0
+        ),
+        part::BARE_REQUEST => format!(
+            "HTTP without a server's name in {:.0} % of connections",
+            weight.value * 100.0
+        ),
+        part::BARE_POST => format!("{:.0} % of connections post to a bare address", weight.value * 100.0),
+        part::FORGED => format!(
+            "{} is given as name, yet the address is inside",
+            facts.name.unwrap_or("-")
+        ),
+        part::REPEATS => format!("{:.0} sessions, again and again", weight.value),
+        part::RHYTHM => format!("their times alone: {:.3}", weight.value),
+        part::RETRIES => format!("{:.0} tries unanswered or refused", weight.value),
+        part::LASTING => format!("tried for {:.0} s", weight.value),
+        part::UNIQUE_NAMES => format!("about {:.0} different names below it", weight.value),
+        part::LONG_NAMES => format!("{:.0} octets of each name carry data", weight.value),
+        part::NAME_ENTROPY => format!("{:.1} bits of entropy an octet", weight.value),
+        part::RECORD_TYPES if weight.log_odds > 0.0 => format!(
+            "{:.0} % of queries are of types that hosts seldom ask for",
+            weight.value * 100.0
+        ),
+        part::RECORD_TYPES => "only ordinary types are asked for".to_owned(),
         part::BRIEF => format!("all within {:.0} s", weight.value),
         part::KIND if facts.kind == EvidenceKind::DnsBeacon => {
             "names in constant use are asked for again as they expire".to_owned()
@@ -109,14 +159,24 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
 }
 
 /// Explanations that would make it harmless, for people to check.
-pub(crate) fn innocent(context: &Context, facts: &Facts<'_>) -> Vec<String> {
-    let mut open: Vec<String> = context
+pub(crate) fn innocent(judged: &Judged, facts: &Facts<'_>) -> Vec<String> {
+    let mut open: Vec<String> = judged
+        .context
         .innocent
         .iter()
         .flatten()
         .map(|innocent| format!("it is {}", innocent.what))
         .collect();
-    match facts.kind {
+    match judged.kind {
+        EvidenceKind::DeadServer => {
+            open.push("a program of yours still asks for a service that is gone".to_owned());
+        }
+        EvidenceKind::RepeatedSessions => {
+            open.push("an appliance or program of yours with its server's address built in".to_owned());
+        }
+        EvidenceKind::DnsTunnel => {
+            open.push("a product that asks for reputations or sends telemetry in names".to_owned());
+        }
         EvidenceKind::ConnectionBeacon if facts.failed * 2 > facts.closed && facts.closed > 0 => {
             open.push("a program of yours still asks for a service that is gone".to_owned());
         }
@@ -183,12 +243,23 @@ mod tests {
             home_country: Some(crate::Country(*b"DE")),
             hosts_there: 1,
             hosts_all: 9,
+            bare_hellos: 5,
+            odd_certificates: 5,
+            bare_requests: 0,
+            bare_posts: 0,
+            services: 9,
+            names: true,
+            resolves: true,
+            resolved: None,
+            alike: 3,
+            tunnel: None,
         };
-        let context = Context::of(&facts);
-        for weight in context.iter() {
-            let text = text(weight, &context, &facts);
+        let timing = crate::score_timing(&crate::Timeline::new(0, 0));
+        let judged = crate::score::judge(&timing, &facts);
+        for weight in Context::of(&facts).iter() {
+            let text = text(weight, &judged.context, &facts);
             assert!(text.contains(' '), "{text}");
         }
-        assert!(!missing(&facts).is_empty() && !innocent(&context, &facts).is_empty());
+        assert!(!missing(&facts).is_empty() && !innocent(&judged, &facts).is_empty());
     }
 }

@@ -48,6 +48,15 @@ impl Seed {
         hasher.finish()
     }
 
+    /// Of two addresses, in this order.
+    #[inline]
+    pub(crate) fn ends(&self, one: Address, two: Address) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write_u128(one.bits());
+        hasher.write_u128(two.bits());
+        hasher.finish()
+    }
+
     #[inline]
     pub(crate) fn text(&self, text: &str) -> u64 {
         let mut hasher = self.0.build_hasher();

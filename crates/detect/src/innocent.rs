@@ -8,6 +8,8 @@ mod ports;
 
 use balefire_decode::{Address, Transport};
 
+use crate::context::Facts;
+use crate::home::Role;
 use names::NAMES;
 use ports::PORTS;
 
@@ -22,7 +24,12 @@ pub(crate) struct Innocent {
 
 /// How sure a match makes us. A port alone can be chosen by an attacker; a name in SNI or Host can be forged, but the
 /// address it is used with is then still judged by itself.
-const BY_PORT: f64 = -2.5;
+const BY_PORT: f64 = -3.5;
+/// A service port of the network itself, at an address inside: a gateway, a resolver, a neighbour.
+const AT_HOME: f64 = -7.0;
+/// Time service, with messages of the length that it has (RFC 5905 section 7.3).
+const NTP_BYTES: u32 = 48;
+const NTP: f64 = -6.0;
 const BY_WEAK_PORT: f64 = -1.2;
 const BY_NAME: f64 = -4.0;
 /// Clouds and content networks that also serve anybody's own site.
@@ -41,6 +48,22 @@ pub(crate) fn by_port(transport: Transport, port: u16) -> Option<Innocent> {
         what: row.2,
         log_odds: row.3,
     })
+}
+
+/// A port's row for a server seen closer: services of a network are inside it, and NTP has its own length.
+pub(crate) fn at_home(found: Innocent, facts: &Facts<'_>) -> Innocent {
+    const LOCAL: &[u16] = &[53, 67, 68, 123, 137, 138, 547, 1900, 3702, 5351, 5353, 5355];
+    if facts.transport != Transport::UDP {
+        return found;
+    }
+    let size = facts.typical_size_bytes;
+    let is_ntp = facts.port == 123 && size >= NTP_BYTES && size.is_multiple_of(NTP_BYTES);
+    let log_odds = match facts.role {
+        Role::Internal if LOCAL.contains(&facts.port) => AT_HOME,
+        _ if is_ntp => NTP,
+        _ => return found,
+    };
+    Innocent { log_odds, ..found }
 }
 
 /// What a name stands for: the row with the longest suffix of it.
@@ -114,6 +137,11 @@ pub(crate) fn is_site_local_name(name: &str) -> bool {
         "invalid",
     ];
     !name.contains('.') || name.starts_with('_') || LOCAL.iter().any(|suffix| is_below(name, suffix))
+}
+
+/// A name that a registry sold: what a site calls its own machines may be one too.
+pub(crate) fn is_public_name(name: &str) -> bool {
+    !is_site_local_name(name) && psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known())
 }
 
 fn is_below(name: &str, suffix: &str) -> bool {

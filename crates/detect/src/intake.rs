@@ -7,7 +7,7 @@
 //! for at once. Nothing here depends on how long the queue is.
 
 use balefire_decode::{Address, Transport};
-use balefire_track::{Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
+use balefire_track::{Certificate, Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
 
 use crate::Timeline;
 use crate::candidate::behind_relay;
@@ -17,7 +17,7 @@ use crate::innocent::is_site_local_name;
 use crate::key::{Destination, Scope, is_directed_broadcast, is_group};
 use crate::ledger::Record;
 use crate::names::NO_NAME;
-use crate::seen::Sighting;
+use crate::seen::{Deed, Sighting};
 use crate::shared::ServerKey;
 use crate::summary::{Country, EvidenceKind};
 use crate::traffic::{TrafficCounters, UNFOLLOWED};
@@ -43,6 +43,18 @@ pub(crate) struct Connection {
     name_hash: u64,
     bursts: u8,
     relayed: bool,
+    /// Its TLS hello names no server; its certificate is of no public authority.
+    bare_hello: bool,
+    odd_certificate: bool,
+    /// It begins with an HTTP request, that posts.
+    request: bool,
+    post: bool,
+}
+
+/// A certificate that no public authority would issue: signed by itself, or good for longer than ten years (the CA/Browser
+/// Forum's baseline requirements, section 6.3.2, never allowed more; 39 months since 2015, 398 days since 2020).
+fn is_odd(certificate: &Certificate<'_>) -> bool {
+    certificate.is_self_signed || certificate.validity_days > 3_660
 }
 
 /// What waits.
@@ -83,12 +95,12 @@ pub(crate) struct Item {
 
 /// Who is who, of a connection that may be scored.
 #[derive(Clone, Copy)]
-struct Ends {
-    role: Role,
-    host: Address,
-    server: Address,
-    port: u16,
-    transport: Transport,
+pub(crate) struct Ends {
+    pub(crate) role: Role,
+    pub(crate) host: Address,
+    pub(crate) server: Address,
+    pub(crate) port: u16,
+    pub(crate) transport: Transport,
 }
 
 impl Sink for Detector {
@@ -122,18 +134,28 @@ impl Sink for Detector {
     }
 
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>) {
-        let Fact::Name { kind, name, port } = fact else { return };
         let Some(ends) = self.ends(endpoints) else { return };
         let number = TrafficCounters::connection(tag);
-        match kind {
-            NameKind::Sni | NameKind::HttpHost => {
-                // A Host header that repeats the address is no name.
-                if number != UNFOLLOWED && name.parse::<std::net::IpAddr>().is_err() {
-                    self.named(number, &ends, name, time_ns);
+        match fact {
+            Fact::Name { kind, name, port } => self.name_given(number, &ends, *kind, name, *port, time_ns),
+            Fact::DnsMessage(message) if !message.is_answer => self.dns_type(&ends, message),
+            Fact::DnsAnswer { name, address, .. } => self.resolved_to(&ends, name, *address, time_ns),
+            Fact::Tls(hello) if !hello.has_server_name => {
+                if let Some(connection) = self.connections.get_mut(number) {
+                    connection.bare_hello = true;
                 }
             }
-            NameKind::ConnectTarget => self.connect_target(number, &ends, name, *port, time_ns),
-            NameKind::DnsQuery => self.dns_query(&ends, name, time_ns),
+            Fact::Certificate(certificate) => {
+                if let Some(connection) = self.connections.get_mut(number) {
+                    connection.odd_certificate = is_odd(certificate);
+                }
+            }
+            Fact::Http(request) => {
+                if let Some(connection) = self.connections.get_mut(number) {
+                    (connection.request, connection.post) = (true, request.method == "POST");
+                }
+            }
+            _ => {}
         }
     }
 
@@ -205,6 +227,22 @@ impl Sink for Detector {
 
 /// Events to items.
 impl Detector {
+    fn name_given(&mut self, number: u32, ends: &Ends, kind: NameKind, name: &str, port: u16, time_ns: i64) {
+        match kind {
+            NameKind::Sni | NameKind::HttpHost => {
+                // A Host header that repeats the address is no name.
+                if number != UNFOLLOWED && name.parse::<std::net::IpAddr>().is_err() {
+                    self.named(number, ends, name, time_ns);
+                }
+            }
+            NameKind::ConnectTarget => self.connect_target(number, ends, name, port, time_ns),
+            NameKind::DnsQuery => {
+                self.dns_query(ends, name, time_ns);
+                self.tunnel_query(ends, name, time_ns);
+            }
+        }
+    }
+
     /// Who is who; `None` where nobody can be controlled: a conversation begun from outside, or with a group.
     fn ends(&self, endpoints: &Endpoints) -> Option<Ends> {
         let Endpoints {
@@ -276,6 +314,10 @@ impl Detector {
             name_hash: 0,
             bursts: 0,
             relayed: false,
+            bare_hello: false,
+            odd_certificate: false,
+            request: false,
+            post: false,
         };
         if let Some(number) = self.connections_free.pop() {
             if let Some(place) = self.connections.get_mut(number) {
@@ -394,7 +436,12 @@ impl Detector {
             Sighting::Again
         };
         if item.event != Event::Beat {
-            self.seen.host(host, item.host, self.period);
+            let deed = match (item.event, sighting, item.key.scope) {
+                (Event::Start, Sighting::First, _) => Deed::NewService,
+                (Event::Named, _, Scope::Name) => Deed::Named,
+                _ => Deed::Other,
+            };
+            self.seen.host(host, item.host, self.period, deed);
             self.seen
                 .destination(destination, &item.key, sighting == Sighting::First, self.period);
         }
@@ -483,11 +530,14 @@ impl Detector {
             return;
         };
         let (pair, relayed) = (connection.pair, connection.relayed);
+        let (bare_hello, odd_certificate) = (connection.bare_hello, connection.odd_certificate);
         let name = if self.names.hash(connection.name) == connection.name_hash {
             connection.name
         } else {
             NO_NAME
         };
+        let bare_request = connection.request && name == NO_NAME && !relayed;
+        let bare_post = bare_request && connection.post;
         let (slot, named_slot, beat_slot) = (connection.record, connection.named_record, connection.beat_record);
         self.connections_free.push(item.connection);
         let add = |record: &mut Record| {
@@ -495,6 +545,10 @@ impl Detector {
             record.failed = record.failed.saturating_add(u32::from(failed));
             record.relayed = record.relayed.saturating_add(u32::from(relayed));
             record.named = record.named.saturating_add(u32::from(name != NO_NAME && !relayed));
+            record.bare_hellos = record.bare_hellos.saturating_add(u16::from(bare_hello));
+            record.odd_certificates = record.odd_certificates.saturating_add(u16::from(odd_certificate));
+            record.bare_requests = record.bare_requests.saturating_add(u16::from(bare_request));
+            record.bare_posts = record.bare_posts.saturating_add(u16::from(bare_post));
             record.received_bytes = record.received_bytes.saturating_add(received_bytes);
             record.sent_last_bytes = sent_bytes;
         };

@@ -55,6 +55,12 @@ pub(crate) struct Record {
     pub(crate) starts: u32,
     pub(crate) parallel: u32,
     last_start_ns: i64,
+    /// Ended connections whose TLS hello named no server, and those whose certificate is none of a public authority's.
+    pub(crate) bare_hellos: u16,
+    pub(crate) odd_certificates: u16,
+    /// Those with an HTTP request that names no server, and those of them that post.
+    pub(crate) bare_requests: u16,
+    pub(crate) bare_posts: u16,
     /// Payload that ended connections had received.
     pub(crate) received_bytes: u64,
     /// Payload that the last ended connection had sent, until a check-in takes it as its size.
@@ -105,6 +111,10 @@ impl Record {
             starts: 0,
             parallel: 0,
             last_start_ns: i64::MIN,
+            bare_hellos: 0,
+            odd_certificates: 0,
+            bare_requests: 0,
+            bare_posts: 0,
             received_bytes: 0,
             sent_last_bytes: 0,
             period: 0,

@@ -9,6 +9,7 @@ use balefire_decode::Address;
 
 use crate::candidate::{Candidate, Surroundings};
 use crate::key::{Destination, Scope};
+use crate::resolved::Resolution;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::summary::{Country, TimelineRow};
@@ -31,11 +32,27 @@ impl Traffic {
     }
 }
 
+/// A host as one worker saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HostSeen {
+    pub(crate) address: Address,
+    /// In the period.
+    pub(crate) active: bool,
+    /// Services it talked to so far: no two workers count the same one.
+    pub(crate) services: u64,
+    /// It was seen to give names of servers.
+    pub(crate) names: bool,
+    /// It was seen to be given addresses for names.
+    pub(crate) resolves: bool,
+}
+
 /// See the head of this file. Parts of the same period merge; the default is the empty part.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
-    /// Every host so far, and whether it was active in the period. May repeat until [`Self::settle`].
-    pub(crate) hosts: Vec<(Address, bool)>,
+    /// Every host so far. May repeat until [`Self::settle`].
+    pub(crate) hosts: Vec<HostSeen>,
+    /// Addresses that hosts were given for names. May repeat until [`Self::settle`].
+    pub(crate) resolutions: Vec<Resolution>,
     /// Every destination so far, its number of hosts, and whether it was reached in the period. May repeat.
     pub(crate) destinations: Vec<(Destination, u64, bool)>,
     pub(crate) candidates: Vec<Candidate>,
@@ -50,6 +67,7 @@ impl Part {
     /// Adds another worker's part of the same period. The order of merges changes nothing.
     pub fn merge(&mut self, other: Self) {
         self.hosts.extend(other.hosts);
+        self.resolutions.extend(other.resolutions);
         self.destinations.extend(other.destinations);
         self.candidates.extend(other.candidates);
         for (country, traffic) in &other.traffic {
@@ -76,10 +94,19 @@ impl Part {
     pub(crate) fn settle(&mut self) {
         self.hosts.sort_unstable();
         self.hosts.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
-            kept.1 |= same && next.1;
+            let same = next.address == kept.address;
+            if same {
+                kept.active |= next.active;
+                kept.services += next.services;
+                kept.names |= next.names;
+                kept.resolves |= next.resolves;
+            }
             same
         });
+        // The earliest answer names the address, whoever saw it.
+        self.resolutions.sort_unstable();
+        self.resolutions
+            .dedup_by(|next, kept| (next.host, next.address) == (kept.host, kept.address));
         self.destinations.sort_unstable();
         self.destinations.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
@@ -93,7 +120,7 @@ impl Part {
     }
 
     /// What the whole knows about one candidate. Only after [`Self::settle`].
-    pub(crate) fn surroundings(&self, candidate: &Candidate, settings: &Settings, shared: &Shared) -> Surroundings {
+    pub(crate) fn surroundings(&self, candidate: &Candidate, settings: &Settings, shared: &Shared) -> Surroundings<'_> {
         let found = self
             .destinations
             .binary_search_by(|reached| reached.0.cmp(&candidate.key));
@@ -102,7 +129,22 @@ impl Part {
         } else {
             shared.countries().country(candidate.server)
         };
+        let host = self
+            .hosts
+            .binary_search_by(|host| host.address.cmp(&candidate.host))
+            .map(|at| &self.hosts[at])
+            .ok();
+        let resolved = self
+            .resolutions
+            .binary_search_by(|known| (known.host, known.address).cmp(&(candidate.host, candidate.server)))
+            .map(|at| &*self.resolutions[at].name)
+            .ok();
         Surroundings {
+            services: host.map_or(1, |host| host.services),
+            names: host.is_some_and(|host| host.names),
+            resolves: host.is_some_and(|host| host.resolves),
+            resolved,
+            alike: 1,
             hosts_there: found.map_or(1, |at| self.destinations[at].1),
             hosts_all: self.hosts.len() as u64,
             country,
@@ -112,7 +154,7 @@ impl Part {
 
     /// Distinct hosts and (address, port, protocol) of the period. Only after [`Self::settle`].
     pub(crate) fn distinct(&self) -> (u64, u64) {
-        let hosts = self.hosts.iter().filter(|host| host.1).count();
+        let hosts = self.hosts.iter().filter(|host| host.active).count();
         let active = |reached: &&(Destination, u64, bool)| reached.2 && reached.0.scope == Scope::Service;
         (hosts as u64, self.destinations.iter().filter(active).count() as u64)
     }

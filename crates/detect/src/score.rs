@@ -1,36 +1,56 @@
-//! A score: what the times say and what context adds, as one probability.
+//! A score: what the times or other signs say and what context adds, as one probability.
 //!
-//! In: a [`Timing`] and [`Facts`]. Out: [`Judged`], and the class it earns. Not its job: either of the two, sentences.
+//! In: a [`Timing`] and [`Facts`]. Out: [`Judged`], and the class it earns. Not its job: any of the weights, sentences.
+//!
+//! One set of facts has several readings: a rhythm, sessions that come again, a server that is dead. The likeliest counts.
 
 use crate::context::{Context, Facts, MOST_RAISING};
+use crate::readings;
 use crate::settings::Thresholds;
-use crate::summary::Class;
-use crate::timing::Timing;
-
-/// Moves the whole score: the timing score states how rare beacons are among all pairs it was calibrated on, which holds
-/// here too, so nothing is added. Kept as a named part because a site may know better.
-pub(crate) const PRIOR: f64 = 0.0;
+use crate::summary::{Class, EvidenceKind};
+use crate::timing::{BASE_RATE, Timing};
 
 /// Fewest check-ins that are scored at all: two intervals can always look alike.
 pub(crate) const FEWEST_CHECK_INS: u32 = 4;
+/// Update checks, telemetry and monitoring are as regular as beacons, so the rhythm alone can never be surer than the share of
+/// beacons among everything periodic. What polls by design polls rarely; so that share grows with the check-ins: even
+/// odds at three, 10 to 1 at about 80, 100 to 1 at 2,000.
+const PER_MORE_CHECK_INS: f64 = 0.7;
+const EVEN_CHECK_INS: f64 = 3.0;
 
 /// One timeline, judged.
 #[derive(Clone, Debug)]
 pub(crate) struct Judged {
+    /// The reading that counts.
+    pub(crate) kind: EvidenceKind,
+    /// Log-odds before context: of the rhythm, or the base rate.
+    pub(crate) base: f64,
+    /// What [`regular_too`] takes from the rhythm.
+    pub(crate) periodic: f64,
     pub(crate) context: Context,
     pub(crate) score: f64,
 }
 
 /// Times and context together.
 pub(crate) fn judge(timing: &Timing, facts: &Facts<'_>) -> Judged {
-    let context = Context::of(facts);
-    let score = probability(timing.log_odds + PRIOR + context.log_odds());
-    Judged { context, score }
+    let mut best = if facts.kind == EvidenceKind::DnsTunnel {
+        reading(EvidenceKind::DnsTunnel, BASE_RATE.ln(), 0.0, readings::tunnel(facts))
+    } else {
+        let periodic = regular_too(timing.log_odds, facts.check_ins);
+        reading(facts.kind, timing.log_odds, periodic, Context::of(facts))
+    };
+    for (kind, context) in readings::others(timing, facts).into_iter().flatten() {
+        let other = reading(kind, BASE_RATE.ln(), 0.0, context);
+        if other.score > best.score {
+            best = other;
+        }
+    }
+    best
 }
 
 /// Whether any context could raise these times to the first class.
 pub(crate) fn may_be_suspected(timing_log_odds: f64, thresholds: &Thresholds) -> bool {
-    probability(timing_log_odds + PRIOR + MOST_RAISING) >= thresholds.suspected
+    probability(timing_log_odds + MOST_RAISING) >= thresholds.suspected
 }
 
 /// The class of a score by behaviour alone.
@@ -41,6 +61,25 @@ pub(crate) fn class(score: f64, thresholds: &Thresholds) -> Option<Class> {
         Some(Class::Suspected)
     } else {
         None
+    }
+}
+
+/// What must be taken from a rhythm's log-odds because innocent things are periodic too: with odds `t` of being periodic, and `r`
+/// of a beacon among the periodic, the odds of a beacon are about `1 / (1 / t + 1 / r)`.
+fn regular_too(timing_log_odds: f64, check_ins: u32) -> f64 {
+    let among = (PER_MORE_CHECK_INS * (f64::from(check_ins) / EVEN_CHECK_INS).ln()).max(0.0);
+    let (low, high) = (timing_log_odds.min(among), timing_log_odds.max(among));
+    low - (low - high).exp().ln_1p() - timing_log_odds
+}
+
+fn reading(kind: EvidenceKind, base: f64, periodic: f64, context: Context) -> Judged {
+    let score = probability(base + periodic + context.log_odds());
+    Judged {
+        kind,
+        base,
+        periodic,
+        context,
+        score,
     }
 }
 
@@ -65,8 +104,15 @@ mod tests {
     #[test]
     fn hopeless_times_are_passed_over() {
         let thresholds = Thresholds::default();
-        assert!(!may_be_suspected(-PRIOR - MOST_RAISING - 0.01, &thresholds));
-        assert!(may_be_suspected(-PRIOR - MOST_RAISING + 0.01, &thresholds));
+        assert!(!may_be_suspected(-MOST_RAISING - 0.01, &thresholds));
+        assert!(may_be_suspected(-MOST_RAISING + 0.01, &thresholds));
         assert!(!may_be_suspected(f64::NEG_INFINITY, &thresholds));
+    }
+
+    #[test]
+    fn few_regular_check_ins_are_never_sure() {
+        let sure = |check_ins| probability(12.0 + regular_too(12.0, check_ins));
+        assert!(sure(9) < 0.7 && sure(30) < 0.9 && sure(300) > 0.9 && sure(3000) > 0.99);
+        assert!(regular_too(-9.0, 1000) > -0.01 && regular_too(-9.0, 5) < 0.0);
     }
 }

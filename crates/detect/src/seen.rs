@@ -15,7 +15,37 @@ pub(crate) struct Host {
     pub(crate) address: Address,
     /// The last period (hour of the run, from 0) it was active in.
     pub(crate) period: u32,
+    /// Services (address, port, transport) it was seen to talk to: pairs that were new.
+    pub(crate) services: u32,
+    /// It was seen to give a server's name, in TLS or HTTP.
+    pub(crate) names: bool,
+    /// Answers to its DNS queries were seen.
+    pub(crate) resolves: bool,
     again: bool,
+}
+
+/// What a host was seen to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// It went to a service it had not been to before.
+    NewService,
+    /// It gave a server's name.
+    Named,
+    /// It was given an address for a name.
+    Resolved,
+    /// Something else.
+    Other,
+}
+
+impl Host {
+    fn did(&mut self, deed: Deed) {
+        match deed {
+            Deed::NewService => self.services = self.services.saturating_add(1),
+            Deed::Named => self.names = true,
+            Deed::Resolved => self.resolves = true,
+            Deed::Other => {}
+        }
+    }
 }
 
 impl Entry for Host {
@@ -99,20 +129,26 @@ impl Seen {
 
     /// A host did something in this period.
     #[inline]
-    pub(crate) fn host(&mut self, hash: u64, address: Address, period: u32) {
+    pub(crate) fn host(&mut self, hash: u64, address: Address, period: u32, deed: Deed) {
         if let Some(slot) = self.hosts.find(hash, |host| host.address == address) {
             if let Some(host) = self.hosts.at_mut(slot) {
                 host.again = true;
                 host.period = period;
+                host.did(deed);
             }
             return;
         }
-        self.hosts.insert(Host {
+        let mut host = Host {
             hash,
             address,
             period,
+            services: 0,
+            names: false,
+            resolves: false,
             again: false,
-        });
+        };
+        host.did(deed);
+        self.hosts.insert(host);
     }
 
     /// A destination was reached, by one more host if the pair is new.
@@ -165,6 +201,12 @@ impl Seen {
         let times = [pair.first_ns.min(pair.second_ns), pair.first_ns.max(pair.second_ns)];
         self.pairs.remove(slot);
         Sighting::Third(times)
+    }
+
+    /// A host, if it is known.
+    pub(crate) fn host_of(&self, hash: u64, address: Address) -> Option<&Host> {
+        let slot = self.hosts.find(hash, |host| host.address == address)?;
+        self.hosts.at(slot)
     }
 
     /// Hosts that go to a destination.

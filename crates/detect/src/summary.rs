@@ -62,6 +62,12 @@ pub enum EvidenceKind {
     Heartbeat,
     /// One DNS name is asked for again and again.
     DnsBeacon,
+    /// Queries below one domain carry data.
+    DnsTunnel,
+    /// Connections to a server without a name come again, alike, if not regularly.
+    RepeatedSessions,
+    /// A server that does not answer, or refuses, is tried again and again.
+    DeadServer,
 }
 
 impl EvidenceKind {
@@ -71,6 +77,9 @@ impl EvidenceKind {
             Self::ConnectionBeacon => "connection_beacon",
             Self::Heartbeat => "heartbeat",
             Self::DnsBeacon => "dns_beacon",
+            Self::DnsTunnel => "dns_tunnel",
+            Self::RepeatedSessions => "repeated_sessions",
+            Self::DeadServer => "dead_server",
         }
     }
 }

@@ -70,6 +70,17 @@ pub(super) const NAMES: &[(&str, &[&str], f64)] = &[
         BY_NAME,
     ),
     (
+        // Vendors' pages on the host names their products ask: Sophos "Sophos Extensible List", McAfee and Trellix "Global Threat
+        // Intelligence", ESET "LiveGrid", Spamhaus and SURBL "DNS block lists".
+        "reputation lookups (antivirus, mail) over DNS",
+        &[
+            "sophosxl.net", "avqs.mcafee.com", "avts.mcafee.com", "gti.mcafee.com", "e5.sk", "spamhaus.org", "surbl.org",
+            "uribl.com", "barracudacentral.org", "barracudabrts.com", "senderscore.com", "spamcop.net", "cymru.com",
+            "sorbs.net", "dnswl.org", "trendmicro.com", "webcfs03.com",
+        ],
+        BY_NAME,
+    ),
+    (
         "push notifications, chat or presence",
         &[
             "push.apple.com", "mtalk.google.com", "mobile-gtalk.l.google.com", "fcm.googleapis.com",
@@ -123,7 +134,7 @@ pub(super) const NAMES: &[(&str, &[&str], f64)] = &[
             "microsoft.com", "bing.com", "msn.com", "windows.com", "office.com", "office.net", "office365.com",
             "live.com", "apple.com", "google.com", "googleapis.com", "gstatic.com", "youtube.com", "ytimg.com",
             "facebook.com", "fbcdn.net", "mozilla.org", "mozilla.com", "ubuntu.com", "debian.org", "adobe.com",
-            "akamaihd.net", "akamaized.net", "spotify.com", "netflix.com", "zoom.us", "github.com",
+            "amazon.com", "akamaihd.net", "akamaized.net", "spotify.com", "netflix.com", "zoom.us", "github.com",
         ],
         BY_PLATFORM,
     ),

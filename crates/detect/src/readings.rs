@@ -1,0 +1,203 @@
+//! Signs that need no rhythm: sessions with a nameless server that come again, tries of a dead server, queries that carry data.
+//!
+//! In: [`Facts`]. Out: a [`Context`] to be added to the base rate for each reading that applies. Not its job: the
+//! rhythm's own context, classes.
+//!
+//! Scores stay modest by construction: each starts at one in a thousand ([`crate::BASE_RATE`]) and several signs must meet.
+
+use balefire_decode::Transport;
+
+use crate::context::{Context, Facts, is_odd_port, part};
+use crate::home::Role;
+use crate::innocent;
+use crate::key::Scope;
+use crate::summary::EvidenceKind;
+use crate::timing::{BASE_RATE, Timing};
+
+/// Neither named nor ever given by DNS to a host whose DNS is seen: implants carry addresses, programs carry names.
+const NEVER_RESOLVED: f64 = 2.2;
+const BARE: f64 = 1.0;
+/// All hellos without a name: browsers and system libraries always send it (RFC 6066 section 3).
+const BARE_HELLOS: f64 = 1.5;
+const ODD_CERTIFICATES: f64 = 1.5;
+/// All HTTP requests to an address, and to post: pages are got, by name.
+const BARE_REQUESTS: f64 = 1.5;
+const BARE_POSTS: f64 = 1.0;
+/// Most that few services raise where no rhythm is asked for.
+const FEW_SERVICES: f64 = 4.0;
+/// TLS on a port without that habit; any other unusual port.
+const ODD_PORT_TLS: f64 = 1.5;
+const ODD_PORT: f64 = 0.5;
+/// A public site's name given to an address inside that DNS did not give for it: a forged Host, or a proxy.
+const FORGED: f64 = 3.0;
+/// The same where no answers of DNS were seen and the name is none of a platform's: it may be a site's own.
+const FORGED_PERHAPS: f64 = 1.5;
+const SIZES_ALIKE: f64 = 1.0;
+/// Part of what the rhythm says beyond the base rate.
+const OF_RHYTHM: f64 = 0.4;
+const MOST_RHYTHM: f64 = 2.0;
+
+/// Every reading besides the rhythm that applies.
+pub(crate) fn others(timing: &Timing, facts: &Facts<'_>) -> [Option<(EvidenceKind, Context)>; 2] {
+    let applies = facts.kind == EvidenceKind::ConnectionBeacon
+        && facts.scope == Scope::Service
+        && facts.transport == Transport::TCP
+        && facts.relayed * 2 <= facts.closed;
+    if !applies {
+        return [None, None];
+    }
+    [
+        sessions(timing, facts).map(|context| (EvidenceKind::RepeatedSessions, context)),
+        dead(timing, facts).map(|context| (EvidenceKind::DeadServer, context)),
+    ]
+}
+
+/// Whether [`others`] may say anything: asked of every timeline at the hour's end.
+#[inline]
+pub(crate) fn may_apply(closed: u32, named: u32, bare_hellos: u32, failed: u32, internal: bool) -> bool {
+    closed >= 2 && (named * 4 < closed || bare_hellos > 0 || failed * 2 > closed || internal)
+}
+
+/// Connections to a server that nobody names, again and again.
+fn sessions(timing: &Timing, facts: &Facts<'_>) -> Option<Context> {
+    let forged = is_forged(facts);
+    if facts.check_ins < 4 || facts.closed < 2 || facts.failed * 2 > facts.closed {
+        return None;
+    }
+    if !forged && !(facts.is_bare() && (facts.resolves || facts.names || facts.bare_hellos + facts.bare_requests > 0)) {
+        return None;
+    }
+    let mut context = Context::default();
+    let share = |count: u32| f64::from(count) / f64::from(facts.closed);
+    if forged {
+        let sure = facts.resolves || facts.name.and_then(innocent::by_name).is_some();
+        context.add(part::FORGED, 1.0, if sure { FORGED } else { FORGED_PERHAPS });
+    } else {
+        bare(&mut context, facts);
+    }
+    context.add(
+        part::BARE_HELLO,
+        share(facts.bare_hellos),
+        BARE_HELLOS * share(facts.bare_hellos),
+    );
+    context.add(
+        part::CERTIFICATE,
+        share(facts.odd_certificates),
+        ODD_CERTIFICATES * share(facts.odd_certificates),
+    );
+    context.add(
+        part::BARE_REQUEST,
+        share(facts.bare_requests),
+        BARE_REQUESTS * share(facts.bare_requests),
+    );
+    context.add(
+        part::BARE_POST,
+        share(facts.bare_posts),
+        BARE_POSTS * share(facts.bare_posts),
+    );
+    if is_odd_port(facts.port) {
+        let tls = facts.bare_hellos * 2 > facts.closed;
+        context.add(
+            part::ODD_PORT,
+            f64::from(facts.port),
+            if tls { ODD_PORT_TLS } else { ODD_PORT },
+        );
+    }
+    let repeats = 0.6 * (f64::from(facts.check_ins) / 2.0).ln();
+    context.add(part::REPEATS, f64::from(facts.check_ins), repeats.clamp(0.0, 2.0));
+    if let Some(alike) = facts.size_regularity.filter(|_| facts.typical_size_bytes > 0) {
+        context.add(part::SIZES, alike, ((alike - 0.5) * 2.0).clamp(-0.5, SIZES_ALIKE));
+    }
+    let span_s = (facts.span_ns as f64 / 1e9).max(1.0);
+    context.add(part::LASTING, span_s, (0.3 * (span_s / 300.0).ln()).clamp(-0.3, 1.0));
+    rhythm(&mut context, timing);
+    around(&mut context, facts);
+    Some(context)
+}
+
+/// A server that is gone or refuses, and is tried all the same. A scanner tries many servers: their number lowers.
+fn dead(timing: &Timing, facts: &Facts<'_>) -> Option<Context> {
+    if facts.failed < 3 || facts.failed * 2 <= facts.closed {
+        return None;
+    }
+    let mut context = Context::default();
+    let tries = 1.5 * (f64::from(facts.failed) / 2.0).ln();
+    context.add(part::RETRIES, f64::from(facts.failed), tries.clamp(0.0, 4.0));
+    let span_s = (facts.span_ns as f64 / 1e9).max(1.0);
+    context.add(part::LASTING, span_s, (0.7 * (span_s / 60.0).ln()).clamp(-2.0, 2.0));
+    bare(&mut context, facts);
+    rhythm(&mut context, timing);
+    around(&mut context, facts);
+    Some(context)
+}
+
+/// Queries that carry data: many different names below one domain, long and random, of types that carry much.
+pub(crate) fn tunnel(facts: &Facts<'_>) -> Context {
+    let mut context = Context::default();
+    let Some(sketch) = facts.tunnel else { return context };
+    let (queries, distinct) = (f64::from(sketch.queries().max(1)), sketch.distinct());
+    context.add(
+        part::UNIQUE_NAMES,
+        distinct,
+        (1.2 * (distinct.max(1.0) / 4.0).ln()).clamp(-3.0, 4.0),
+    );
+    // Content networks and trackers ask for the same names again; a tunnel must not, or a cache answers.
+    context.add(
+        part::SIZES,
+        distinct / queries,
+        ((distinct / queries).min(1.0) - 0.5) * 2.0,
+    );
+    let octets = sketch.mean_octets();
+    context.add(part::LONG_NAMES, octets, ((octets - 12.0) / 8.0).clamp(-2.0, 3.0));
+    // Hexadecimal has at most 4 bits an octet, base 32 five; words of a language in short labels about 2.5 to 3.
+    let bits = sketch.mean_bits();
+    context.add(part::NAME_ENTROPY, bits, ((bits - 3.0) * 1.5).clamp(-1.5, 1.5));
+    if let Some((odd, rare)) = sketch.type_shares() {
+        let types = if odd + rare < 0.01 {
+            -1.0
+        } else {
+            2.5 * odd + 4.0 * rare
+        };
+        context.add(part::RECORD_TYPES, odd + rare, types);
+    }
+    context.prevalence(facts);
+    if let Some(known) = facts.name.and_then(innocent::by_name) {
+        context.innocent[0] = Some(known);
+        context.add(part::KNOWN_SERVICE, 1.0, known.log_odds);
+    }
+    context
+}
+
+/// The name of a public site, at an address inside, and not by DNS.
+pub(crate) fn is_forged(facts: &Facts<'_>) -> bool {
+    let name = facts.resolved.is_none().then_some(facts.name).flatten();
+    facts.role == Role::Internal && facts.named * 2 > facts.closed && name.is_some_and(innocent::is_public_name)
+}
+
+fn bare(context: &mut Context, facts: &Facts<'_>) {
+    if !facts.is_bare() {
+        return;
+    }
+    // Inside, machines are often called by address.
+    if facts.resolves && facts.role != Role::Internal {
+        context.add(part::BARE_ADDRESS, 1.0, NEVER_RESOLVED);
+    } else if facts.names || facts.bare_hellos + facts.bare_requests > 0 {
+        context.add(part::BARE_ADDRESS, 0.0, BARE);
+    }
+}
+
+fn rhythm(context: &mut Context, timing: &Timing) {
+    let log_odds = OF_RHYTHM * (timing.log_odds - BASE_RATE.ln());
+    context.add(part::RHYTHM, timing.probability, log_odds.clamp(0.0, MOST_RHYTHM));
+}
+
+fn around(context: &mut Context, facts: &Facts<'_>) {
+    context.services(facts, FEW_SERVICES);
+    context.prevalence(facts);
+    context.parallel(facts);
+    context.known(facts);
+}
+
+#[cfg(test)]
+#[path = "readings_tests.rs"]
+mod tests;

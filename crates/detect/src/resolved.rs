@@ -1,0 +1,136 @@
+//! Which names a host was given addresses for: what names a connection to an address that gives no name itself.
+//!
+//! In: the answers of DNS that a host was sent. Out: [`Resolution`]s. Not its job: the queries, which are check-ins.
+//!
+//! Where workers are chosen by pairs of addresses, a host's resolver and its servers may be with different workers: so
+//! the final word is said when the parts of all are together, and a name counts whenever it was given.
+
+use balefire_decode::Address;
+
+use crate::names::Names;
+use crate::table::{Entry, Table};
+
+/// A host was given this address for this name. The earliest counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Resolution {
+    pub(crate) host: Address,
+    pub(crate) address: Address,
+    pub(crate) time_ns: i64,
+    pub(crate) name: Box<str>,
+}
+
+#[derive(Debug)]
+struct Given {
+    hash: u64,
+    host: Address,
+    address: Address,
+    time_ns: i64,
+    /// The name's slot, and its hash: the slot may belong to another name by the time it is asked for.
+    name: u32,
+    name_hash: u64,
+    again: bool,
+}
+
+impl Entry for Given {
+    fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    fn second_chance(&mut self) -> bool {
+        std::mem::take(&mut self.again)
+    }
+}
+
+/// The resolutions of one worker.
+#[derive(Debug)]
+pub(crate) struct ResolvedTable(Table<Given>);
+
+impl ResolvedTable {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self(Table::new(limit))
+    }
+
+    /// `host` was told at `time_ns` that the name in slot `name` has this address. `hash` is of host and address.
+    pub(crate) fn given(&mut self, hash: u64, ends: (Address, Address), time_ns: i64, name: (u32, u64), names: &Names) {
+        let (host, address) = ends;
+        let found = self
+            .0
+            .find(hash, |given| (given.host, given.address) == (host, address));
+        let Some(given) = found.and_then(|slot| self.0.at_mut(slot)) else {
+            self.0.insert(Given {
+                hash,
+                host,
+                address,
+                time_ns,
+                name: name.0,
+                name_hash: name.1,
+                again: false,
+            });
+            return;
+        };
+        given.again = true;
+        let forgotten = names.hash(given.name) != given.name_hash;
+        // At the same moment the smaller name, so that the order in which workers saw them does not matter.
+        if forgotten || (time_ns == given.time_ns && names.text(name.0) < names.text(given.name)) {
+            (given.time_ns, given.name, given.name_hash) = (time_ns, name.0, name.1);
+        }
+    }
+
+    /// The name that a host was given an address for.
+    pub(crate) fn name<'a>(&self, hash: u64, host: Address, address: Address, names: &'a Names) -> Option<&'a str> {
+        let slot = self
+            .0
+            .find(hash, |given| (given.host, given.address) == (host, address))?;
+        let given = self.0.at(slot)?;
+        names
+            .text(given.name)
+            .filter(|_| names.hash(given.name) == given.name_hash)
+    }
+
+    /// All of them whose names are still known.
+    pub(crate) fn all(&self, names: &Names) -> Vec<Resolution> {
+        let known = self.0.iter().filter(|given| names.hash(given.name) == given.name_hash);
+        known
+            .filter_map(|given| {
+                Some(Resolution {
+                    host: given.host,
+                    address: given.address,
+                    time_ns: given.time_ns,
+                    name: names.text(given.name)?.into(),
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) fn evicted(&self) -> u64 {
+        self.0.evicted()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::Seed;
+
+    #[test]
+    fn the_first_name_stays_and_a_host_has_its_own() {
+        let seed = Seed::new(7);
+        let mut names = Names::new(64);
+        let mut table = ResolvedTable::new(64);
+        let host = Address::v4([10, 0, 0, 1]);
+        let other = Address::v4([10, 0, 0, 2]);
+        let address = Address::v4([192, 0, 2, 1]);
+        let hash = |host| seed.ends(host, address);
+        for (time_ns, text) in [(5, "www.example.org"), (5, "a.example.org"), (6, "aa.example.org")] {
+            let name = names.intern(text, &seed);
+            table.given(hash(host), (host, address), time_ns, name, &names);
+        }
+        assert_eq!(table.name(hash(host), host, address, &names), Some("a.example.org"));
+        assert_eq!(table.name(hash(other), other, address, &names), None);
+        assert_eq!(table.all(&names).len(), 1);
+    }
+}
