@@ -213,7 +213,7 @@ impl Context {
         // What is said of a relay's address says nothing of who is behind it.
         let raising = if facts.relayed * 2 > facts.closed {
             0.0
-        } else if facts.is_bare() && facts.transport == Transport::TCP {
+        } else if facts.is_bare() && matches!(facts.transport, Transport::TCP | Transport::UDP) {
             FEW_SERVICES
         } else {
             FEW_SERVICES_NAMED
