@@ -180,7 +180,7 @@ const USUAL_SERVICES: f64 = 100.0;
 const FEW_SERVICES: f64 = 3.0;
 const MANY_SERVICES: f64 = -5.0;
 /// A device that does little and names whom it talks to is an appliance more often than a victim.
-const FEW_SERVICES_NAMED: f64 = 0.5;
+const FEW_SERVICES_NAMED: f64 = 0.7;
 /// One program talks to N servers in the same way more easily than N control servers do.
 const PER_ALIKE: f64 = -1.2;
 const MOST_ALIKE: f64 = -5.0;
@@ -213,7 +213,7 @@ impl Context {
         // What is said of a relay's address says nothing of who is behind it.
         let raising = if facts.relayed * 2 > facts.closed {
             0.0
-        } else if facts.is_bare() {
+        } else if facts.is_bare() && matches!(facts.transport, Transport::TCP | Transport::UDP) {
             FEW_SERVICES
         } else {
             FEW_SERVICES_NAMED

@@ -40,7 +40,7 @@ pub(crate) fn by_port(transport: Transport, port: u16) -> Option<Innocent> {
     if transport == Transport::ICMP || transport == Transport::ICMP6 {
         return Some(Innocent {
             what: "ping or other ICMP monitoring (RFC 792, RFC 4443)",
-            log_odds: BY_WEAK_PORT,
+            log_odds: BY_PORT,
         });
     }
     let row = PORTS.iter().find(|row| row.0 == transport.0 && row.1 == port)?;

@@ -157,7 +157,7 @@ impl Timeline {
     }
 
     /// Interval counts on a logarithmic scale: bin `i` begins at `2^(i / 8)` seconds, the last has no end. Older counts are
-    /// halved at [`Intervals::LIMIT`], so this is a picture of the last few tens of thousands of intervals.
+    /// halved at a limit, so this is a picture of the last few tens of thousands of intervals.
     pub fn histogram(&self) -> &[u16; INTERVAL_BINS] {
         self.intervals.bins()
     }
