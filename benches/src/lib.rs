@@ -1,3 +1,4 @@
 //! Shared pieces of the benches.
 
+pub mod boost;
 pub mod variants;
