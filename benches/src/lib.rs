@@ -1,4 +1,10 @@
-//! Shared pieces of the benches.
+//! What the benches share: reproducible corpora, the loops to compare with, and where results are kept.
+//!
+//! In: seeds and sizes. Out: capture files, counts, tables. Not its job: being part of the product.
 
 pub mod boost;
+pub mod corpora;
+pub mod loops;
+pub mod runs;
+pub mod stages;
 pub mod variants;

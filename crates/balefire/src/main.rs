@@ -1,2 +1,49 @@
-//! to come
-fn main() {}
+//! `balefire`: finds the hosts behind a network tap that are controlled from outside, and the servers that control them.
+//!
+//! In: flags, a settings file, signals. Out: pages, documents, files, an exit code. Not its job: any of the work between,
+//! which the libraries beside it do: `capture`, `decode`, `track`, `detect`, `pipeline`, `report`.
+
+mod config;
+mod console;
+mod exit;
+mod flags;
+mod interfaces;
+mod live;
+mod logs;
+mod output;
+mod plan;
+mod read;
+mod run;
+mod settings;
+mod signals;
+mod stats;
+mod synth;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::exit::{Exit, Failure};
+use crate::flags::{Command, Flags};
+
+fn main() -> ExitCode {
+    // clap prints usage errors itself, with exit code 2, and help and version with 0.
+    let flags = Flags::parse();
+    let exit = run(flags).unwrap_or_else(|failure| {
+        output::complain(&failure.to_string());
+        failure.exit
+    });
+    exit.into()
+}
+
+fn run(flags: Flags) -> Result<Exit, Failure> {
+    match flags.command {
+        Command::Read(flags) => read::run(&flags),
+        Command::Live(flags) => live::run(&flags),
+        Command::Stats(flags) => stats::run(&flags),
+        Command::Synth(flags) => synth::run(&flags),
+        Command::Interfaces => interfaces::run(),
+        Command::Config(command) => config::run(&command),
+    }
+}

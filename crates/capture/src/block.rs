@@ -39,7 +39,10 @@ pub struct Block {
 impl Block {
     /// An empty block with its buffer allocated.
     pub fn new() -> Self {
-        Self { bytes: Vec::with_capacity(BLOCK_BYTES), frames: Vec::with_capacity(4096) }
+        Self {
+            bytes: Vec::with_capacity(BLOCK_BYTES),
+            frames: Vec::with_capacity(4096),
+        }
     }
 
     /// Forgets the frames, keeps the memory.
@@ -53,6 +56,10 @@ impl Block {
     pub fn frame(&self, record: &FrameRecord) -> Frame<'_> {
         let start = record.offset as usize;
         let bytes = &self.bytes[start..start + record.captured as usize];
-        Frame { link: record.link, bytes, wire_bytes: record.wire_bytes }
+        Frame {
+            link: record.link,
+            bytes,
+            wire_bytes: record.wire_bytes,
+        }
     }
 }

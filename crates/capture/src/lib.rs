@@ -5,7 +5,17 @@
 //! `decode`'s), threads and queues (that is `pipeline`'s).
 
 mod block;
+mod file;
+mod interfaces;
+mod link;
+mod live;
 mod source;
+pub mod synthetic;
+mod writer;
 
 pub use block::{BLOCK_BYTES, Block, FrameRecord, MAX_FRAME_BYTES};
+pub use file::{FileOptions, FileSource, Input, expand};
+pub use interfaces::{InterfaceAddress, InterfaceReport, interface_addresses, interfaces};
+pub use live::{LiveOptions, LiveSource, LiveStopper};
 pub use source::{CaptureError, Damage, Fill, KernelCounters, Source, SourceCounters};
+pub use writer::PcapWriter;

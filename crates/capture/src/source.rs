@@ -31,8 +31,17 @@ pub struct Damage {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, offset, reason, packets_kept } = self;
-        write!(f, "{}: damaged at byte {offset}: {reason}; kept the {packets_kept} packets before it", path.display())
+        let Self {
+            path,
+            offset,
+            reason,
+            packets_kept,
+        } = self;
+        write!(
+            f,
+            "{}: damaged at byte {offset}: {reason}; kept the {packets_kept} packets before it",
+            path.display()
+        )
     }
 }
 

@@ -1,10 +1,25 @@
-//! The nouns of this crate: what goes in ([`Frame`]), what comes out ([`Packet`], [`Outermost`]) and why not ([`Reject`]).
+//! The nouns of this crate: what goes in ([`Frame`]), what comes out ([`Packet`], [`Outermost`]).
+//!
+//! Why not is [`crate::Reject`]. Not its job: reading any byte.
 
 use crate::Address;
 
 /// The link type of a frame, as capture files number them (LINKTYPE_ values, <https://www.tcpdump.org/linktypes.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LinkType(pub u16);
+
+impl LinkType {
+    /// BSD loopback: the address family in the capturing host's byte order, then IP.
+    pub const NULL: Self = Self(0);
+    /// Ethernet.
+    pub const ETHERNET: Self = Self(1);
+    /// IP without a link header, the version decides.
+    pub const RAW: Self = Self(101);
+    /// Linux cooked capture.
+    pub const LINUX_SLL: Self = Self(113);
+    /// Linux cooked capture, version 2.
+    pub const LINUX_SLL2: Self = Self(276);
+}
 
 /// One captured frame, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +111,9 @@ pub struct Packet {
     pub window: u16,
     /// Offset of the fragment in its datagram, in units of 8 bytes.
     pub fragment_offset: u16,
-    /// Identification of the fragmented datagram.
+    /// IP payload bytes of the fragment on the wire, transport header included; 0 for a whole packet.
+    pub fragment_bytes: u16,
+    /// Identification of the fragmented datagram; 0 for a whole packet.
     pub fragment_id: u32,
     /// Where the transport payload begins in the frame's captured bytes.
     pub payload_offset: u32,
@@ -115,31 +132,22 @@ pub struct Outermost {
     pub version: u8,
     /// The protocol after extension headers; `None` for a later fragment or where the header is not reached.
     pub transport: Option<Transport>,
-    /// Source address.
+    /// Source address; [`Address::UNSPECIFIED`] if the header does not hold it.
     pub src: Address,
-    /// Destination address.
+    /// Destination address; [`Address::UNSPECIFIED`] if the header does not hold it.
     pub dst: Address,
 }
 
-/// Why a frame did not become a [`Packet`]. Every frame that is not decoded has exactly one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Reject {
-    /// A good frame of another protocol: ARP, LLDP, spanning tree.
-    NotIp,
-    /// A link type this program does not read.
-    LinkUnsupported,
-}
-
-impl Reject {
-    /// Every reason, in the order of the layers.
-    pub const ALL: &'static [Self] = &[Self::NotIp, Self::LinkUnsupported];
-
-    /// The counter's name in exports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NotIp => "not_ip",
-            Self::LinkUnsupported => "link_unsupported",
+impl Outermost {
+    /// The address pair, lesser first, so that both directions are one pair; `None` where the header holds no source.
+    pub fn pair(&self) -> Option<(Address, Address)> {
+        if self.src == Address::UNSPECIFIED && self.dst == Address::UNSPECIFIED {
+            return None;
         }
+        Some(if self.src <= self.dst {
+            (self.src, self.dst)
+        } else {
+            (self.dst, self.src)
+        })
     }
 }

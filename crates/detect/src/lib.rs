@@ -5,15 +5,39 @@
 //! concludes into a [`Summary`]. Not its job: packets, threads, files, clocks, text: `track` makes the events, `pipeline`
 //! calls and merges, `report` prints.
 
+mod candidate;
+mod conclude;
+mod context;
+mod countries;
+mod detector;
+mod explain;
+mod hash;
 mod home;
+mod index;
+mod innocent;
+mod intake;
+mod key;
+mod ledger;
+mod names;
+mod part;
+mod score;
+mod seen;
 mod settings;
+mod shared;
+mod slab;
 mod summary;
+mod table;
 mod timeline;
 mod timing;
+mod traffic;
 
 pub use balefire_decode::{Address, Reject, Transport};
+pub use countries::{Countries, CountriesError, EMBEDDED_NOTICE};
+pub use detector::{Detector, Gauges};
 pub use home::{Home, NetworkError, Role};
+pub use part::Part;
 pub use settings::{Limits, Settings, Thresholds};
+pub use shared::Shared;
 pub use summary::{
     Accounting, Class, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, Period, PeriodKind,
     QueueDrops, ScorePart, Summary, TimelineRow, Totals,

@@ -3,7 +3,7 @@
 use crate::Home;
 
 /// Everything the detector can be told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Networks behind the tap.
     pub home: Home,
@@ -17,19 +17,6 @@ pub struct Settings {
     pub limits: Limits,
     /// Seed of the hash tables: keys are chosen by attackers, so it is drawn anew for every run. It changes no result.
     pub hash_seed: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            home: Home::default(),
-            home_country: None,
-            score_internal: false,
-            thresholds: Thresholds::default(),
-            limits: Limits::default(),
-            hash_seed: 0,
-        }
-    }
 }
 
 /// Scores (0 to 1) at which a server gets its class.
@@ -50,12 +37,15 @@ impl Default for Thresholds {
     }
 }
 
-/// Largest table sizes per worker; reaching one evicts the coldest entry and counts it.
+/// Largest table sizes per worker; reaching one evicts the coldest entry and counts it ([`crate::Gauges`]).
+///
+/// Memory with its index at most: 58 bytes per host, 74 per destination, 58 per pair, 710 per timeline, about 120 per name; with
+/// the defaults 0.5 GB per worker, taken only as the tables fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Inside hosts.
     pub hosts: usize,
-    /// Outside addresses.
+    /// Destinations: outside addresses with port and transport, and names.
     pub addresses: usize,
     /// Pairs of (host, server) seen once or twice.
     pub pairs: usize,

@@ -111,8 +111,18 @@ pub struct Evidence {
     pub timing: f64,
     /// Probability with context, 0 to 1.
     pub score: f64,
-    /// What the score is made of, largest magnitude first.
+    /// What the score is made of, largest magnitude first; the log-odds add up to those of `score`.
     pub parts: Vec<ScorePart>,
+    /// Innocent explanations still open, for people.
+    pub innocent: Vec<String>,
+    /// What could not be seen and would have helped, for people.
+    pub missing: Vec<String>,
+    /// Intervals by length: bin `i` begins at [`crate::Timeline::bin_start_s`]`(i)`.
+    pub histogram: Box<[u16; crate::INTERVAL_BINS]>,
+    /// Check-ins by UTC hour of day.
+    pub hours: [u16; 24],
+    /// The last check-in times, oldest first.
+    pub recent_ns: Vec<i64>,
 }
 
 /// A suspected control server with its hosts.
@@ -128,7 +138,7 @@ pub struct ControlServer {
     pub transport: Transport,
     /// Names used for it, most used first.
     pub names: Vec<String>,
-    /// Hosting country.
+    /// Hosting country; unknown where the address is a relay.
     pub country: Country,
     /// Class by the highest score.
     pub class: Class,
@@ -140,8 +150,10 @@ pub struct ControlServer {
     pub first_ns: i64,
     /// Last check-in.
     pub last_ns: i64,
-    /// Check-ins of all its evidence.
+    /// Check-ins: of each host those of its longest evidence, added up.
     pub check_ins: u64,
+    /// The address is a relay (a proxy, a resolver) and the control server is known by name only, so its hosting country is unknown.
+    pub behind_relay: bool,
     /// Why, best first.
     pub evidence: Vec<Evidence>,
 }

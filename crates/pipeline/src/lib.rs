@@ -5,6 +5,19 @@
 //! [`Outcome`] for the whole run. Not its job: what a packet means (decode, track, detect) and how anything is
 //! printed or written (report, the program).
 
+mod capture_loop;
+mod census;
+mod collector;
+mod dispatch;
+mod gauges;
+mod hours;
+mod log_run;
+mod log_source;
+mod queue;
 mod run;
+mod worker;
 
+pub use census::{Census, Counts};
+pub use log_run::{LogOutcome, LogReport, run_logs};
+pub use log_source::{LogFault, LogInput};
 pub use run::{LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot, ThreadUse, run};

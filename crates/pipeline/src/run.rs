@@ -1,9 +1,23 @@
 //! The way in: settings, what is reported while running, and what comes out.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 
 use balefire_capture::{CaptureError, Damage, KernelCounters, Source, SourceCounters};
-use balefire_detect::{Accounting, ControlServer, CountryRow, Summary, TimelineRow};
+use balefire_decode::FragmentTable;
+use balefire_detect::{Accounting, ControlServer, CountryRow, Detector, Shared, Summary, TimelineRow};
+use balefire_track::Tracker;
+use crossbeam::channel;
+use crossbeam::queue::ArrayQueue;
+use crossbeam::sync::Parker;
+
+use crate::capture_loop::{CaptureLoop, Wiring};
+use crate::collector::Collector;
+use crate::dispatch::Dispatcher;
+use crate::gauges::Gauges;
+use crate::queue;
+use crate::worker::Worker;
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -32,9 +46,12 @@ impl Default for Settings {
     }
 }
 
-/// Called from the collector thread.
-pub trait Observer: Send {
+/// Called from the thread that called [`run`], which is the collector.
+pub trait Observer {
     /// An hour is complete: every worker has answered its marker.
+    ///
+    /// # Errors
+    /// Ends the run. An observer that can go on without this hour says so itself and returns `Ok`.
     fn hour(&mut self, hour: &Summary) -> Result<(), PipelineError>;
 
     /// Once a second of wall time while running, for consoles and progress bars.
@@ -112,7 +129,7 @@ pub struct Snapshot {
 }
 
 /// A run, finished.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Outcome {
     /// The whole run.
     pub summary: Summary,
@@ -122,6 +139,8 @@ pub struct Outcome {
     pub damage: Vec<Damage>,
     /// The source's counters.
     pub source: SourceCounters,
+    /// The source failed on the way (an interface went away, a disk could not be read); what came before counts.
+    pub source_error: Option<CaptureError>,
     /// Latency of the whole run.
     pub latency: LatencyNs,
     /// Hours in the run that had at least one packet, and hours it spans.
@@ -132,27 +151,121 @@ pub struct Outcome {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {
-    /// The source failed.
-    #[error(transparent)]
-    Capture(#[from] CaptureError),
     /// The observer could not take an hour (disk full, folder gone).
     #[error("hour not written: {0}")]
     Observer(String),
     /// A worker thread ended by a bug.
     #[error("worker {0} ended by a bug; its part of the results is lost")]
     Worker(usize),
+    /// The capture thread ended by a bug.
+    #[error("the capture thread ended by a bug")]
+    CaptureThread,
+    /// A connection log cannot be opened, or is none.
+    #[error("{name}: {reason}")]
+    Log {
+        /// Its name as given.
+        name: String,
+        /// What it is instead, or the system's reason.
+        reason: String,
+    },
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(std::io::Error),
 }
 
-/// Runs until the source ends or `stop` is set; then closes the last hour as partial.
+/// Runs until the source ends or `stop` is set; then closes the last hour. The calling thread is the collector.
 ///
 /// # Errors
-/// See [`PipelineError`].
+/// See [`PipelineError`]. A source that fails on the way is not one: what came before it counts, and
+/// [`Outcome::source_error`] says so.
 pub fn run(
-    _source: Box<dyn Source>,
-    _settings: &Settings,
-    _detect: &balefire_detect::Settings,
-    _observer: &mut dyn Observer,
-    _stop: &AtomicBool,
+    source: Box<dyn Source>,
+    settings: &Settings,
+    detect: &Arc<balefire_detect::Settings>,
+    shared: &Arc<Shared>,
+    observer: &mut dyn Observer,
+    stop: &AtomicBool,
 ) -> Result<Outcome, PipelineError> {
-    Err(PipelineError::Worker(0))
+    let workers = settings.workers.max(1);
+    let queue_blocks = settings.queue_blocks.max(1);
+    let gauges = Gauges::new(workers, queue_blocks, source.is_live());
+    let spare = Arc::new(ArrayQueue::new(workers * (queue_blocks + 2)));
+    let (reports, inbox) = channel::unbounded();
+    let parker = Parker::new();
+    let seed = detect.hash_seed;
+
+    thread::scope(|scope| {
+        let mut lanes = Vec::with_capacity(workers);
+        let mut threads = Vec::with_capacity(workers);
+        for number in 0..workers {
+            let (lane, inbox) = queue::lane(queue_blocks, parker.unparker().clone());
+            lanes.push(lane);
+            let worker = Worker {
+                number,
+                inbox,
+                spare: Arc::clone(&spare),
+                reports: reports.clone(),
+                gauges: Arc::clone(&gauges),
+                fragments: FragmentTable::new(FRAGMENTED_DATAGRAMS, seed),
+                tracker: Tracker::new(balefire_track::Settings {
+                    connections: settings.connections,
+                    seed,
+                    ..balefire_track::Settings::default()
+                }),
+                detector: Detector::new(Arc::clone(detect), Arc::clone(shared), number),
+                keep_timelines: settings.keep_timelines,
+            };
+            threads.push(spawn(scope, format!("worker-{number}"), || worker.run())?);
+        }
+        let dispatcher = Dispatcher::new(detect.home.clone(), workers, seed);
+        let lateness_ns = settings.lateness_ns;
+        let wiring = Wiring {
+            lateness_ns,
+            queue_blocks,
+            dispatcher,
+            lanes,
+            spare,
+            parker,
+            gauges: Arc::clone(&gauges),
+            reports,
+        };
+        let capture_loop = CaptureLoop::new(source, wiring);
+        let capture = spawn(scope, "capture".to_owned(), || capture_loop.run(stop))?;
+
+        let (detect, shared) = (Arc::clone(detect), Arc::clone(shared));
+        let keep_timelines = settings.keep_timelines;
+        let collected = Collector {
+            reports: inbox,
+            workers,
+            detect,
+            shared,
+            gauges,
+            keep_timelines,
+            observer,
+        }
+        .run();
+        if collected.is_err() {
+            // Whatever failed, the threads must end before the scope does.
+            stop.store(true, Relaxed);
+        }
+        for (number, thread) in threads.into_iter().enumerate() {
+            thread.join().map_err(|_| PipelineError::Worker(number))?;
+        }
+        capture.join().map_err(|_| PipelineError::CaptureThread)?;
+        collected
+    })
+}
+
+/// Datagrams in pieces a worker remembers at a time; a piece is matched within 30 s or not at all.
+const FRAGMENTED_DATAGRAMS: usize = 4096;
+
+pub(crate) fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    name: String,
+    body: impl FnOnce() -> T + Send + 'scope,
+) -> Result<thread::ScopedJoinHandle<'scope, T>, PipelineError> {
+    thread::Builder::new()
+        .name(name)
+        .spawn_scoped(scope, body)
+        .map_err(PipelineError::Thread)
 }

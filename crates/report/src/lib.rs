@@ -1,1 +1,30 @@
-//! to come
+//! Summaries to text: the terminal page, the JSON document, CSV rows, hour files, the page that explains one server and
+//! the rows of a live console.
+//!
+//! In: finished [`balefire_detect::Summary`] values and a few words about the run. Out: strings, and the files of
+//! [`HourFiles`]. Not its job: finding anything (`detect`), deciding what is asked for or where it is printed (the
+//! program). Strings that came from the wire leave this crate only through [`clean`].
+
+mod country;
+mod csv;
+mod document;
+mod grid;
+mod hours;
+mod live;
+mod number;
+mod place;
+mod style;
+mod table;
+mod text;
+mod why;
+
+pub use country::country_name;
+pub use csv::{countries as country_csv, scores as scores_csv};
+pub use document::{SCHEMA, json};
+pub use hours::{HourError, HourFiles, Written, is_sensor_name};
+pub use live::{LiveQueue, LiveRow, live_header, live_news, live_row};
+pub use number::{bytes, duration, engineering, rfc3339, seconds, thousands};
+pub use style::Style;
+pub use table::{Heading, Unit, accounting_line, table};
+pub use text::{clean, csv_cell};
+pub use why::why;

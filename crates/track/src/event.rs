@@ -2,6 +2,8 @@
 
 use balefire_decode::{Address, Packet, Transport};
 
+use crate::Fact;
+
 /// One decoded packet with its time and its frame's bytes (for the payload).
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
@@ -40,34 +42,6 @@ pub struct Opened {
     pub time_ns: i64,
     /// The beginning was not seen: the capture started in the middle of it.
     pub mid_stream: bool,
-}
-
-/// Where a name of the server came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum NameKind {
-    /// TLS server name indication.
-    Sni,
-    /// HTTP Host header or absolute URI.
-    HttpHost,
-    /// Target of an HTTP CONNECT: the server behind a proxy.
-    ConnectTarget,
-    /// Name asked for in a DNS query.
-    DnsQuery,
-}
-
-/// Something learnt from a connection's payload. Strings are lower case, capped, and free of control characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fact<'a> {
-    /// A name the client gave for the server; for [`NameKind::ConnectTarget`] with the target's port.
-    Name {
-        /// Where it was seen.
-        kind: NameKind,
-        /// The name, at most 253 bytes.
-        name: &'a str,
-        /// The port named with it, 0 if none.
-        port: u16,
-    },
 }
 
 /// Packets and bytes of one direction, from original lengths.
@@ -153,12 +127,22 @@ pub struct Closed {
 
 /// What is told of connections. The tag that [`Sink::opened`] returns is kept with the connection and given back with
 /// every later event of it, so the sink needs no table of its own keyed by endpoints.
+///
+/// Of one packet: closed (those that fell silent before it, or made room for it), opened, packet, facts, burst. The times
+/// told of one connection never go back: a packet out of order is told at the time of the newest before it.
 pub trait Sink {
     /// A connection began; called before anything else of it.
     fn opened(&mut self, opened: &Opened) -> u32;
 
-    /// A packet of it (the first one too). The hot call: once per packet.
+    /// A packet of it (the first one too). The hot call: once per packet, but for [`crate::Counters::stragglers`].
     fn packet(&mut self, tag: u32, from_originator: bool, time_ns: i64, ip_bytes: u32);
+
+    /// Packets and bytes of one direction all at once, where only their sum is known: connection logs. Not called for
+    /// packets. By default it is one [`Sink::packet`] of as many bytes as fit.
+    fn volume(&mut self, tag: u32, from_originator: bool, time_ns: i64, volume: &Volume) {
+        let ip_bytes = u32::try_from(volume.ip_bytes).unwrap_or(u32::MAX);
+        self.packet(tag, from_originator, time_ns, ip_bytes);
+    }
 
     /// Something was learnt from its payload.
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>);

@@ -1,0 +1,50 @@
+//! `balefire config check` and `balefire config dump`: the settings in effect.
+//!
+//! In: what was typed. Out: a word that they can be used, or the settings as TOML. Not its job: what they mean (`settings`).
+
+use balefire_detect::Home;
+
+use crate::exit::{Exit, Failure};
+use crate::flags::{ConfigCommand, SettingFlags};
+use crate::settings::Settings;
+use crate::{output, plan, read};
+
+pub(crate) fn run(command: &ConfigCommand) -> Result<Exit, Failure> {
+    match command {
+        ConfigCommand::Check(flags) => check(flags)?,
+        ConfigCommand::Dump(flags) => output::print(&format!("{}\n{}", head(), Settings::load(flags)?.dump()?))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// What the settings themselves cannot say.
+fn head() -> String {
+    format!(
+        "# balefire {}: the settings in effect; this is a settings file for --config.\n\
+         # [home] without networks: {}; live adds the networks of its interface.\n\
+         # [detect] without country_db: the built-in countries of registration.\n",
+        env!("CARGO_PKG_VERSION"),
+        Home::DEFAULT_NETWORKS.join(", "),
+    )
+}
+
+/// Reads everything a run would read before it starts.
+fn check(flags: &SettingFlags) -> Result<(), Failure> {
+    let settings = Settings::load(flags)?;
+    let countries = plan::countries(&settings)?;
+    let home = settings.home(&[])?;
+    // An empty input compiles the filter and reads nothing.
+    read::check_filter(&settings.capture.filter)?;
+    let source = countries.source();
+    let of = flags
+        .config
+        .as_ref()
+        .map_or_else(|| "defaults and flags".to_owned(), |path| path.display().to_string());
+    output::print(&format!(
+        "{of}: good. Sensor {}, home {home}, workers {}, countries from {} of {}.\n",
+        settings.sensor.name.as_str(),
+        settings.run.workers.0,
+        source.name,
+        source.date,
+    ))
+}

@@ -1,0 +1,197 @@
+//! What was typed: the command line, as clap reads it, with the help texts.
+//!
+//! In: the process's arguments. Out: [`Flags`]: options that were given are `Some`, nothing is decided, nothing is looked up.
+//! Not its job: settings files and defaults (`settings`), what will be done (`plan`).
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::synth::SynthFlags;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 failed, 2 usage or settings, 3 input damaged (what was readable was used).
+
+An address is not an actor: every country here is the hosting country of an address.";
+
+/// Finds the hosts behind a network tap that are controlled from outside, and the servers that control them.
+#[derive(Debug, Parser)]
+#[command(name = "balefire", version, long_version = LONG_VERSION.as_str(), after_help = AFTER_HELP, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// `-V` says the version, `--version` also whose data is built in.
+static LONG_VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{}\n{}", env!("CARGO_PKG_VERSION"), balefire_detect::EMBEDDED_NOTICE));
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find control servers in capture files or connection logs.
+    Read(ReadFlags),
+    /// Find control servers on a network interface, until SIGINT or SIGTERM.
+    Live(LiveFlags),
+    /// Only count: packets, bytes, addresses; no detection. Prints one JSON object.
+    Stats(StatsFlags),
+    /// Write a made-up capture: offices, services, and the beacons you plant among them.
+    Synth(SynthFlags),
+    /// List the network interfaces, which of them can be opened, and what would mend the rest.
+    Interfaces,
+    /// Check a settings file, or print the settings in effect.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Read the settings file and the flags, and say whether they can be used.
+    Check(SettingFlags),
+    /// Print the settings in effect as TOML: defaults, then the file, then the flags. The output is a settings file.
+    Dump(SettingFlags),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReadFlags {
+    /// Capture files (pcap, pcapng), or connection logs (CSV, Zeek); also gzip or zstd; folders or patterns; `-` is
+    /// standard input.
+    ///
+    /// Several captures are read in the order of their first packets, as one. Logs are told from captures by their
+    /// content: a CSV headed ts,src,dst,dport,proto,bytes_out,bytes_in (any order; also duration, name, state, service,
+    /// sport), or Zeek's conn, dns, ssl, quic and http logs (tab-separated or JSON), joined by connection.
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
+
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LiveFlags {
+    /// The interface to listen on, usually a mirror port; `balefire interfaces` lists them.
+    #[arg(short, long, value_name = "IFACE")]
+    pub(crate) interface: String,
+
+    /// Bytes kept of every packet. Names and hand-shakes are in the first ones; byte counts come from the headers.
+    #[arg(long, value_name = "BYTES", help_heading = "Capture")]
+    pub(crate) snaplen: Option<u32>,
+
+    /// Kernel ring for packets that wait for us, in MiB.
+    #[arg(long, value_name = "MIB", help_heading = "Capture")]
+    pub(crate) buffer_mb: Option<u32>,
+
+    /// Do not put the interface into promiscuous mode.
+    #[arg(long, help_heading = "Capture")]
+    pub(crate) no_promiscuous: bool,
+
+    /// Stop by itself after so many seconds.
+    #[arg(long, value_name = "SECONDS", help_heading = "Capture")]
+    pub(crate) duration: Option<u64>,
+
+    /// Seconds between rows of live figures. [default: 1 on a terminal, 60 otherwise]
+    #[arg(long, value_name = "SECONDS", help_heading = "Output", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
+
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StatsFlags {
+    /// Capture files, folders or patterns; `-` is standard input.
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+
+    /// Count only what this BPF expression lets through.
+    #[arg(long, value_name = "BPF")]
+    pub(crate) filter: Option<String>,
+}
+
+/// Flags with a place in the settings file; a flag goes before the file.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct SettingFlags {
+    /// Settings file (TOML); `balefire config dump` prints one. Flags go before it.
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Networks behind the tap; may be repeated. [default: private ranges; for live also the interface's own]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', help_heading = "Settings")]
+    pub(crate) home: Vec<String>,
+
+    /// Country of the tap, two letters; servers elsewhere are counted as abroad.
+    #[arg(long, value_name = "CC", help_heading = "Settings")]
+    pub(crate) home_country: Option<String>,
+
+    /// Look for control servers among conversations inside as well.
+    #[arg(long, help_heading = "Settings")]
+    pub(crate) score_internal: bool,
+
+    /// Country database in MaxMind's format. [default: the built-in table, country of registration]
+    #[arg(long, value_name = "FILE.mmdb", help_heading = "Settings")]
+    pub(crate) country_db: Option<PathBuf>,
+
+    /// Score (0 to 1) from which a server is suspected.
+    #[arg(long, value_name = "SCORE", help_heading = "Settings")]
+    pub(crate) suspected: Option<f64>,
+
+    /// Score (0 to 1) from which it is a probable control server.
+    #[arg(long, value_name = "SCORE", help_heading = "Settings")]
+    pub(crate) probable: Option<f64>,
+
+    /// Worker threads beside the capture thread. [default: one less than there are cores]
+    #[arg(long, value_name = "N", help_heading = "Settings")]
+    pub(crate) workers: Option<u32>,
+
+    /// Blocks (about 1 MiB) that wait for a worker before a file waits and a tap drops.
+    #[arg(long, value_name = "N", help_heading = "Settings")]
+    pub(crate) queue_blocks: Option<u32>,
+
+    /// Take only what this BPF expression lets through.
+    #[arg(long, value_name = "BPF", help_heading = "Settings")]
+    pub(crate) filter: Option<String>,
+
+    /// Name of this tap in files and documents. [default: the host's name]
+    #[arg(long, value_name = "NAME", help_heading = "Settings")]
+    pub(crate) sensor: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OutputFlags {
+    /// What is printed at the end: a page for people, the whole summary, or the rows of hosting countries.
+    #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Output")]
+    pub(crate) format: Format,
+
+    /// Write every finished hour (UTC) to DIR, as balefire-SENSOR-YYYYMMDDTHHZ.json and .csv.
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Write every timeline with its scores, suspected or not.
+    #[arg(long, value_name = "FILE.csv", help_heading = "Output")]
+    pub(crate) scores: Option<PathBuf>,
+
+    /// Explain one server in place of the page: ADDRESS, ADDRESS:PORT or NAME. (JSON has all explanations, always.)
+    #[arg(long, value_name = "SERVER", help_heading = "Output")]
+    pub(crate) why: Option<String>,
+
+    /// No progress, no live figures; errors only.
+    #[arg(long, short, action = ArgAction::SetTrue, help_heading = "Output")]
+    pub(crate) quiet: bool,
+}
+
+/// What goes to standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A page for people.
+    Table,
+    /// One JSON object.
+    Json,
+    /// Rows of hosting countries.
+    Csv,
+}

@@ -1,0 +1,80 @@
+//! `balefire live`: a network interface through the whole detector, until it is told to stop.
+//!
+//! In: what was typed. Out: rows of figures while it runs, hour files, the answer at the end. Not its job: the interface
+//! (`capture`), running (`run`).
+
+use std::time::Duration;
+
+use balefire_capture::{CaptureError, LiveOptions, LiveSource, interface_addresses};
+use balefire_report::Unit;
+
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::flags::LiveFlags;
+use crate::output;
+use crate::plan::Plan;
+use crate::run::{self, Title};
+use crate::settings::Settings;
+use crate::signals::{self, Ending};
+
+/// How long the interface may take to deliver what the kernel still holds after a signal. The program must be gone within 2 s.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// Seconds between rows where nobody watches: a row a minute is what a log can take for months.
+const EVERY_IN_A_LOG: u64 = 60;
+
+pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
+    let mut settings = Settings::load(&flags.settings)?;
+    settings.apply_live(flags)?;
+    let plan = Plan::new(&settings, &flags.output, &networks(&flags.interface)?)?;
+    let source = LiveSource::open(&flags.interface, &options(&settings)).map_err(failure)?;
+    let stopper = source.stopper();
+    let stop = signals::watch(Ending {
+        wake: Box::new(move || stopper.stop()),
+        grace: DRAIN,
+        limit: flags.duration.map(Duration::from_secs),
+    })?;
+    let default_every = if output::stderr_is_terminal() {
+        1
+    } else {
+        EVERY_IN_A_LOG
+    };
+    let every = Duration::from_secs(flags.every.unwrap_or(default_every));
+    let console = Console::for_tap(plan.hours.as_ref(), plan.quiet, every);
+    if !plan.quiet {
+        output::remark(&format!("listening on {}, home {}", flags.interface, plan.detect.home));
+    }
+    let title = Title {
+        input: flags.interface.clone(),
+        again: None,
+        unit: Unit::Packets,
+    };
+    run::run(Box::new(source), &plan, console, &title, &stop.asked)
+}
+
+/// The networks the interface itself is in; an address that stands for the whole Internet is left out.
+fn networks(interface: &str) -> Result<Vec<String>, Failure> {
+    let addresses = interface_addresses(interface).map_err(failure)?;
+    let networks = addresses.iter().filter(|address| address.prefix_bits > 0);
+    Ok(networks.map(ToString::to_string).collect())
+}
+
+fn options(settings: &Settings) -> LiveOptions {
+    let capture = &settings.capture;
+    let filter = Some(capture.filter.trim()).filter(|filter| !filter.is_empty());
+    // Both numbers are checked: below 2^18 bytes and 2^11 MiB.
+    LiveOptions {
+        promiscuous: capture.promiscuous,
+        snaplen_bytes: u32::try_from(capture.snaplen_bytes.0).unwrap_or(u32::MAX),
+        buffer_bytes: u32::try_from(capture.buffer_mb.0 << 20).unwrap_or(u32::MAX),
+        filter: filter.map(str::to_owned),
+        ..LiveOptions::default()
+    }
+}
+
+fn failure(error: CaptureError) -> Failure {
+    match error {
+        CaptureError::Filter { .. } => Failure::usage(error.to_string()),
+        error => Failure::failed(format!("{error} (`balefire interfaces` lists what can be opened)")),
+    }
+}

@@ -1,0 +1,111 @@
+//! What will be done: flags and settings made into the values the libraries take.
+//!
+//! In: [`Settings`], [`OutputFlags`]. Out: a [`Plan`] in which everything is checked and nothing is a flag any more. Opens
+//! what must be there before anything runs: the country database, the output folder. Not its job: running.
+
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use balefire_detect::{Countries, Shared, Thresholds};
+use balefire_report::HourFiles;
+
+use crate::exit::Failure;
+use crate::flags::{Format, OutputFlags};
+use crate::settings::Settings;
+
+/// A run, decided.
+pub(crate) struct Plan {
+    pub(crate) pipeline: balefire_pipeline::Settings,
+    pub(crate) detect: Arc<balefire_detect::Settings>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) hours: Option<HourFiles>,
+    pub(crate) sensor: String,
+    pub(crate) answer: Answer,
+    pub(crate) scores: Option<PathBuf>,
+    pub(crate) quiet: bool,
+}
+
+/// What goes to standard output at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The page, JSON, or country rows.
+    Summary(Format),
+    /// The page of one server.
+    Why(String),
+}
+
+impl Plan {
+    /// `interface_networks` are the networks of the interface, for a tap.
+    pub(crate) fn new(
+        settings: &Settings,
+        output: &OutputFlags,
+        interface_networks: &[String],
+    ) -> Result<Self, Failure> {
+        let answer = match &output.why {
+            Some(_) if output.format != Format::Table => {
+                return Err(Failure::usage(
+                    "--why prints a page for people; --format json has every explanation already",
+                ));
+            }
+            Some(server) => Answer::Why(server.clone()),
+            None => Answer::Summary(output.format),
+        };
+        let sensor = settings.sensor.name.as_str().to_owned();
+        let detect = Arc::new(detect_settings(settings, interface_networks)?);
+        let hours = output.output.as_ref().map(|folder| HourFiles::open(folder, &sensor));
+        let hours = hours.transpose().map_err(|error| Failure::failed(error.to_string()))?;
+        Ok(Self {
+            pipeline: balefire_pipeline::Settings {
+                workers: settings.run.workers.size(),
+                queue_blocks: settings.run.queue_blocks.size(),
+                keep_timelines: output.scores.is_some() || output.why.is_some(),
+                connections: settings.limits.connections.size(),
+                ..balefire_pipeline::Settings::default()
+            },
+            shared: Arc::new(Shared::new(countries(settings)?, &detect)),
+            detect,
+            hours,
+            sensor,
+            answer,
+            scores: output.scores.clone(),
+            quiet: output.quiet,
+        })
+    }
+}
+
+fn detect_settings(settings: &Settings, interface_networks: &[String]) -> Result<balefire_detect::Settings, Failure> {
+    let limits = &settings.limits;
+    Ok(balefire_detect::Settings {
+        home: settings.home(interface_networks)?,
+        home_country: settings.home.country.map(|code| code.0),
+        score_internal: settings.detect.score_internal,
+        thresholds: Thresholds {
+            suspected: settings.detect.suspected.0,
+            probable: settings.detect.probable.0,
+        },
+        limits: balefire_detect::Limits {
+            hosts: limits.hosts.size(),
+            addresses: limits.addresses.size(),
+            pairs: limits.pairs.size(),
+            timelines: limits.timelines.size(),
+            names: limits.names.size(),
+        },
+        // Keys of the tables are chosen by attackers, so the seed is one they cannot know.
+        hash_seed: RandomState::new().hash_one(0u8),
+    })
+}
+
+/// The country database, whole, in memory: a file cut short under a mapping would be a SIGBUS.
+pub(crate) fn countries(settings: &Settings) -> Result<Countries, Failure> {
+    let Some(path) = &settings.detect.country_db else {
+        return Ok(Countries::embedded());
+    };
+    let bytes = fs::read(path)
+        .map_err(|error| Failure::usage(format!("{}: {error}; --country-db names a .mmdb file", path.display())))?;
+    let name = path
+        .file_name()
+        .map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+    Countries::from_mmdb(&name, bytes).map_err(|error| Failure::usage(error.to_string()))
+}

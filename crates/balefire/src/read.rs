@@ -1,0 +1,126 @@
+//! `balefire read`: capture files, or connection logs, through the whole detector.
+//!
+//! In: what was typed. Out: the answer, and the exit code. Not its job: reading files (`capture`, `logs`), running (`run`).
+
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use balefire_capture::{CaptureError, FileOptions, FileSource, PcapWriter};
+use balefire_decode::LinkType;
+use balefire_report::Unit;
+
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::flags::ReadFlags;
+use crate::logs;
+use crate::output;
+use crate::plan::Plan;
+use crate::run::{self, Title};
+use crate::settings::Settings;
+use crate::signals::{self, Ending};
+
+pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
+    let settings = Settings::load(&flags.settings)?;
+    let plan = Plan::new(&settings, &flags.output, &[])?;
+    let exit;
+    let stop;
+    if let Some(inputs) = logs::inputs(&flags.captures)? {
+        if !settings.capture.filter.trim().is_empty() {
+            return Err(Failure::usage(
+                "a filter chooses packets, and a connection log has none: read it without",
+            ));
+        }
+        stop = signals::watch(Ending::at_once())?;
+        let console = Console::for_files(plan.hours.as_ref(), plan.quiet);
+        exit = run::over_logs(
+            inputs,
+            &plan,
+            console,
+            &title(&flags.captures, Unit::Lines),
+            &stop.asked,
+        )?;
+    } else {
+        let source = open(&flags.captures, &settings.capture.filter)?;
+        stop = signals::watch(Ending::at_once())?;
+        let console = Console::for_files(plan.hours.as_ref(), plan.quiet);
+        exit = run::run(
+            Box::new(source),
+            &plan,
+            console,
+            &title(&flags.captures, Unit::Packets),
+            &stop.asked,
+        )?;
+    }
+    if stop.was_signalled() {
+        output::complain("stopped by a signal before the end of the input; the answer is of what was read until then");
+        return Ok(Exit::Failed);
+    }
+    Ok(exit)
+}
+
+/// Opens capture files, with a filter if it says anything.
+pub(crate) fn open(captures: &[PathBuf], filter: &str) -> Result<FileSource, Failure> {
+    FileSource::open(captures, &options(filter)).map_err(failure)
+}
+
+/// Whether libpcap takes the expression: opens a capture without packets with it.
+pub(crate) fn check_filter(filter: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::failed(error.to_string());
+    let empty = PcapWriter::new(Vec::new(), LinkType(1))
+        .and_then(PcapWriter::finish)
+        .map_err(failed)?;
+    let opened = FileSource::from_reader("no packets".into(), Cursor::new(empty), &options(filter));
+    opened.map(drop).map_err(failure)
+}
+
+fn options(filter: &str) -> FileOptions {
+    let filter = Some(filter.trim()).filter(|filter| !filter.is_empty());
+    FileOptions {
+        filter: filter.map(str::to_owned),
+    }
+}
+
+fn failure(error: CaptureError) -> Failure {
+    match error {
+        CaptureError::Filter { .. } => Failure::usage(error.to_string()),
+        error => Failure::failed(error.to_string()),
+    }
+}
+
+fn title(captures: &[PathBuf], unit: Unit) -> Title {
+    let names: Vec<String> = captures.iter().map(|path| path.display().to_string()).collect();
+    let input = match &names[..] {
+        [one] if one == "-" => "standard input".to_owned(),
+        [one] => one.clone(),
+        _ => format!("{} and {} more", names[0], names.len() - 1),
+    };
+    let again = names
+        .iter()
+        .all(|name| name != "-")
+        .then(|| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" "));
+    Title { input, again, unit }
+}
+
+/// The name as a shell takes it.
+fn quoted(name: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./+:,@%".contains(letter);
+    if !name.is_empty() && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles() {
+        assert_eq!(title(&["-".into()], Unit::Packets).input, "standard input");
+        assert!(title(&["-".into()], Unit::Packets).again.is_none());
+        let two = title(&["a.pcap".into(), "it's.pcap".into()], Unit::Packets);
+        assert_eq!(two.input, "a.pcap and 1 more");
+        assert_eq!(two.again.as_deref(), Some("a.pcap 'it'\\''s.pcap'"));
+    }
+}

@@ -1,0 +1,327 @@
+//! Settings: defaults, then the file, then the flags.
+//!
+//! In: a TOML file and [`SettingFlags`]. Out: [`Settings`], checked, or an error that says where (line and column for
+//! the file) and what would be right. Serialised again it is a settings file with the same effect. Not its job: opening
+//! anything it names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use balefire_detect::{Home, Limits, Thresholds};
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Failure;
+use crate::flags::{LiveFlags, SettingFlags};
+use crate::values::{Count, CountryCode, Network, Score, SensorName};
+
+/// Everything that can be set, in the sections of the file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) sensor: SensorSection,
+    pub(crate) home: HomeSection,
+    pub(crate) detect: DetectSection,
+    pub(crate) run: RunSection,
+    pub(crate) capture: CaptureSection,
+    pub(crate) limits: LimitsSection,
+}
+
+/// `[sensor]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SensorSection {
+    /// Name of this tap in files and documents.
+    pub(crate) name: SensorName,
+}
+
+/// `[home]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HomeSection {
+    /// Networks behind the tap; absent for the private ranges (and, live, the interface's own networks).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) networks: Option<Vec<Network>>,
+    /// Country of the tap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) country: Option<CountryCode>,
+}
+
+/// `[detect]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DetectSection {
+    /// Conversations between two inside addresses are scored too.
+    pub(crate) score_internal: bool,
+    /// Score from which a server is suspected.
+    pub(crate) suspected: Score,
+    /// Score from which it is probable.
+    pub(crate) probable: Score,
+    /// Country database; absent for the built-in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) country_db: Option<PathBuf>,
+}
+
+impl Default for DetectSection {
+    fn default() -> Self {
+        let Thresholds {
+            suspected, probable, ..
+        } = Thresholds::default();
+        Self {
+            score_internal: false,
+            suspected: Score(suspected),
+            probable: Score(probable),
+            country_db: None,
+        }
+    }
+}
+
+/// `[run]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RunSection {
+    /// Worker threads.
+    pub(crate) workers: Count<1, 256>,
+    /// Blocks of about 1 MiB that wait for a worker.
+    pub(crate) queue_blocks: Count<1, 4096>,
+}
+
+impl Default for RunSection {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            // One core is the capture thread's.
+            workers: Count(cores.saturating_sub(1).clamp(1, 256) as u64),
+            queue_blocks: Count(balefire_pipeline::Settings::default().queue_blocks as u64),
+        }
+    }
+}
+
+/// `[capture]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CaptureSection {
+    /// BPF expression; empty for everything.
+    pub(crate) filter: String,
+    /// Bytes kept of every packet; live only.
+    pub(crate) snaplen_bytes: Count<64, 262_144>,
+    /// Kernel ring, MiB; live only.
+    pub(crate) buffer_mb: Count<1, 2047>,
+    /// Promiscuous mode; live only.
+    pub(crate) promiscuous: bool,
+}
+
+impl Default for CaptureSection {
+    fn default() -> Self {
+        let live = balefire_capture::LiveOptions::default();
+        Self {
+            filter: String::new(),
+            snaplen_bytes: Count(u64::from(live.snaplen_bytes)),
+            buffer_mb: Count(u64::from(live.buffer_bytes >> 20)),
+            promiscuous: live.promiscuous,
+        }
+    }
+}
+
+/// `[limits]`: entries of each table and worker; at the limit the coldest goes, and is counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LimitsSection {
+    pub(crate) connections: Count<1024, 0x1000_0000>,
+    pub(crate) hosts: Count<1024, 0x1000_0000>,
+    pub(crate) addresses: Count<1024, 0x1000_0000>,
+    pub(crate) pairs: Count<1024, 0x1000_0000>,
+    pub(crate) timelines: Count<1024, 0x1000_0000>,
+    pub(crate) names: Count<1024, 0x1000_0000>,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        let Limits {
+            hosts,
+            addresses,
+            pairs,
+            timelines,
+            names,
+            ..
+        } = Limits::default();
+        let count = |entries: usize| Count(entries as u64);
+        Self {
+            connections: count(balefire_pipeline::Settings::default().connections),
+            hosts: count(hosts),
+            addresses: count(addresses),
+            pairs: count(pairs),
+            timelines: count(timelines),
+            names: count(names),
+        }
+    }
+}
+
+impl Settings {
+    /// Defaults, then the file, then the flags.
+    pub(crate) fn load(flags: &SettingFlags) -> Result<Self, Failure> {
+        let mut settings = match &flags.config {
+            Some(path) => Self::read(path)?,
+            None => Self::default(),
+        };
+        settings.apply(flags)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// What only `live` takes.
+    pub(crate) fn apply_live(&mut self, flags: &LiveFlags) -> Result<(), Failure> {
+        if let Some(snaplen) = flags.snaplen {
+            self.capture.snaplen_bytes = flag("--snaplen", u64::from(snaplen).try_into())?;
+        }
+        if let Some(buffer_mb) = flags.buffer_mb {
+            self.capture.buffer_mb = flag("--buffer-mb", u64::from(buffer_mb).try_into())?;
+        }
+        self.capture.promiscuous &= !flags.no_promiscuous;
+        Ok(())
+    }
+
+    /// The file that [`Settings::read`] reads back to the same.
+    pub(crate) fn dump(&self) -> Result<String, Failure> {
+        toml::to_string_pretty(self)
+            .map_err(|error| Failure::failed(format!("the settings cannot be written: {error}")))
+    }
+
+    /// Networks behind the tap; `more` are added only where the operator named none.
+    pub(crate) fn home(&self, more: &[String]) -> Result<Home, Failure> {
+        let texts: Vec<&str> = match &self.home.networks {
+            Some(networks) => networks.iter().map(Network::as_str).collect(),
+            None => Home::DEFAULT_NETWORKS
+                .iter()
+                .copied()
+                .chain(more.iter().map(String::as_str))
+                .collect(),
+        };
+        Home::parse(texts).map_err(|error| Failure::usage(error.to_string()))
+    }
+
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("{}: {error}; --config names a settings file", path.display())))?;
+        // The error names line and column and shows the line.
+        toml::from_str(&text)
+            .map_err(|error| Failure::usage(format!("{}: {}", path.display(), error.to_string().trim_end())))
+    }
+
+    fn apply(&mut self, flags: &SettingFlags) -> Result<(), Failure> {
+        if !flags.home.is_empty() {
+            let networks = flags.home.iter().filter(|text| !text.trim().is_empty());
+            let networks: Result<Vec<_>, _> = networks.map(|text| text.clone().try_into()).collect();
+            self.home.networks = Some(flag("--home", networks)?);
+        }
+        if let Some(country) = &flags.home_country {
+            self.home.country = Some(flag("--home-country", country.clone().try_into())?);
+        }
+        if let Some(score) = flags.suspected {
+            self.detect.suspected = flag("--suspected", score.try_into())?;
+        }
+        if let Some(score) = flags.probable {
+            self.detect.probable = flag("--probable", score.try_into())?;
+        }
+        if let Some(workers) = flags.workers {
+            self.run.workers = flag("--workers", u64::from(workers).try_into())?;
+        }
+        if let Some(blocks) = flags.queue_blocks {
+            self.run.queue_blocks = flag("--queue-blocks", u64::from(blocks).try_into())?;
+        }
+        if let Some(sensor) = &flags.sensor {
+            self.sensor.name = flag("--sensor", sensor.clone().try_into())?;
+        }
+        if let Some(filter) = &flags.filter {
+            self.capture.filter.clone_from(filter);
+        }
+        if let Some(path) = &flags.country_db {
+            self.detect.country_db = Some(path.clone());
+        }
+        self.detect.score_internal |= flags.score_internal;
+        Ok(())
+    }
+
+    /// What no single value shows.
+    fn check(&self) -> Result<(), Failure> {
+        let DetectSection {
+            suspected, probable, ..
+        } = &self.detect;
+        if suspected.0 > probable.0 {
+            return Err(Failure::usage(format!(
+                "detect.suspected is {} and detect.probable {}: a probable server is a suspected one, so it needs the higher score",
+                suspected.0, probable.0
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn flag<T, E: std::fmt::Display>(name: &str, value: Result<T, E>) -> Result<T, Failure> {
+    value.map_err(|error| Failure::usage(format!("{name}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dump_reads_back_to_the_same() {
+        let mut settings = Settings::default();
+        assert_eq!(toml::from_str::<Settings>(&settings.dump().unwrap()).unwrap(), settings);
+        settings.home.networks = Some(vec!["192.0.2.0/24".to_owned().try_into().unwrap()]);
+        settings.home.country = Some("NL".to_owned().try_into().unwrap());
+        settings.detect.country_db = Some("/a \"b\"/c.mmdb".into());
+        settings.capture.filter = "not port 22".to_owned();
+        assert_eq!(toml::from_str::<Settings>(&settings.dump().unwrap()).unwrap(), settings);
+    }
+
+    #[test]
+    fn errors_in_the_file_have_line_and_column() {
+        for (text, place, word) in [
+            ("[run]\nworker = 2\n", "line 2, column 1", "worker"),
+            ("[run]\nworkers = 0\n", "line 2, column 11", "1 to 256"),
+            ("[home]\nnetworks = [\"10.0.0.0/8\", \"x\"]\n", "line 2", "\"x\""),
+            ("[home]\ncountry = \"Mars\"\n", "line 2, column 11", "two letters"),
+            ("[detect]\nsuspected = 1.5\n", "line 2, column 13", "0 to 1"),
+            ("[sensor]\nname = \"a/b\"\n", "line 2, column 8", "letters"),
+            ("[run\n", "line 1", ""),
+        ] {
+            let error = toml::from_str::<Settings>(text).unwrap_err().to_string();
+            assert!(error.contains(place) && error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn flags_go_before_the_file() {
+        let mut settings: Settings = toml::from_str("[run]\nworkers = 2\nqueue_blocks = 7\n").unwrap();
+        let flags = SettingFlags {
+            workers: Some(5),
+            home: vec!["192.0.2.0/24".into()],
+            ..SettingFlags::default()
+        };
+        settings.apply(&flags).unwrap();
+        assert_eq!((settings.run.workers.0, settings.run.queue_blocks.0), (5, 7));
+        assert_eq!(
+            settings.home(&["10.9.0.0/16".to_owned()]).unwrap().to_string(),
+            "192.0.2.0/24"
+        );
+        let thresholds = SettingFlags {
+            suspected: Some(0.95),
+            ..SettingFlags::default()
+        };
+        settings.apply(&thresholds).unwrap();
+        assert!(settings.check().is_err());
+    }
+
+    #[test]
+    fn the_interface_counts_as_home_only_where_nothing_was_named() {
+        let home = Settings::default()
+            .home(&["192.0.2.0/24".to_owned()])
+            .unwrap()
+            .to_string();
+        assert!(
+            home.starts_with("10.0.0.0/8") && home.ends_with("192.0.2.0/24"),
+            "{home}"
+        );
+    }
+}

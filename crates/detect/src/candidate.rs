@@ -1,0 +1,211 @@
+//! A timeline taken out of a worker's tables: all that is needed to judge it once the parts of all workers are together.
+//!
+//! In: a [`Record`]. Out: [`Candidate`], then [`Evidence`] or a [`TimelineRow`]. Not its job: grouping, merging.
+
+use balefire_decode::{Address, Transport};
+
+use crate::Timeline;
+use crate::context::Facts;
+use crate::explain;
+use crate::home::Role;
+use crate::key::{Destination, Scope};
+use crate::ledger::Record;
+use crate::names::Names;
+use crate::score::{Judged, PRIOR, judge};
+use crate::summary::{Country, Evidence, EvidenceKind, TimelineRow};
+use crate::timing::{Timing, score_timing};
+
+/// See the head of this file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Candidate {
+    pub(crate) host: Address,
+    pub(crate) server: Address,
+    pub(crate) port: u16,
+    pub(crate) transport: Transport,
+    pub(crate) kind: EvidenceKind,
+    pub(crate) scope: Scope,
+    pub(crate) name: Option<Box<str>>,
+    /// The key under which prevalence is counted.
+    pub(crate) key: Destination,
+    pub(crate) timing: Timing,
+    role: Role,
+    named: u32,
+    relayed: u32,
+    closed: u32,
+    failed: u32,
+    starts: u32,
+    parallel: u32,
+    received_bytes: u64,
+    timeline: Timeline,
+}
+
+/// What only the whole knows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) hosts_there: u64,
+    pub(crate) hosts_all: u64,
+    pub(crate) country: Country,
+    pub(crate) home_country: Option<Country>,
+}
+
+impl Candidate {
+    pub(crate) fn new(record: &Record, key: Destination, names: &Names) -> Self {
+        Self {
+            host: record.host,
+            server: record.server,
+            port: record.port,
+            transport: record.transport,
+            kind: record.kind,
+            scope: record.scope,
+            name: names.text(record.name).map(Box::from),
+            key,
+            timing: score_timing(&record.timeline),
+            role: record.role,
+            named: record.named,
+            relayed: record.relayed,
+            closed: record.closed,
+            failed: record.failed,
+            starts: record.starts,
+            parallel: record.parallel,
+            received_bytes: record.received_bytes,
+            timeline: record.timeline.clone(),
+        }
+    }
+
+    /// Whether the server's address is that of a proxy or resolver.
+    pub(crate) fn behind_relay(&self) -> bool {
+        behind_relay(self.scope)
+    }
+
+    pub(crate) fn check_ins(&self) -> u64 {
+        u64::from(self.timeline.check_ins())
+    }
+
+    pub(crate) fn first_ns(&self) -> i64 {
+        self.timeline.first_ns()
+    }
+
+    pub(crate) fn judge(&self, around: &Surroundings) -> Judged {
+        judge(&self.timing, &self.facts(around))
+    }
+
+    /// The finding in full.
+    pub(crate) fn evidence(&self, judged: &Judged, around: &Surroundings) -> Evidence {
+        let facts = self.facts(around);
+        Evidence {
+            kind: self.kind,
+            host: self.host,
+            name: self.name.as_deref().map(str::to_owned),
+            interval_s: self.timing.interval_s,
+            jitter: self.timing.jitter,
+            check_ins: self.check_ins(),
+            first_ns: self.timeline.first_ns(),
+            last_ns: self.timeline.last_ns(),
+            timing: self.timing.probability,
+            score: judged.score,
+            parts: explain::parts(&self.timing, &judged.context, &facts, PRIOR),
+            innocent: explain::innocent(&judged.context, &facts),
+            missing: explain::missing(&facts),
+            histogram: Box::new(*self.timeline.histogram()),
+            hours: *self.timeline.hours(),
+            recent_ns: self.timeline.recent().collect(),
+        }
+    }
+
+    /// One line of `--scores`.
+    pub(crate) fn row(&self, around: &Surroundings) -> TimelineRow {
+        TimelineRow {
+            host: self.host,
+            server: self.server,
+            port: self.port,
+            name: self
+                .name
+                .as_deref()
+                .filter(|_| self.scope != Scope::Service)
+                .map(str::to_owned),
+            kind: self.kind,
+            check_ins: self.check_ins(),
+            interval_s: self.timing.interval_s,
+            jitter: self.timing.jitter,
+            timing: self.timing.probability,
+            score: self.judge(around).score,
+        }
+    }
+
+    fn facts<'a>(&'a self, around: &Surroundings) -> Facts<'a> {
+        Facts {
+            kind: self.kind,
+            scope: self.scope,
+            role: self.role,
+            server: self.server,
+            port: self.port,
+            transport: self.transport,
+            name: self.name.as_deref(),
+            check_ins: self.timeline.check_ins(),
+            named: self.named,
+            relayed: self.relayed,
+            closed: self.closed,
+            failed: self.failed,
+            starts: self.starts,
+            parallel: self.parallel,
+            span_ns: self.timeline.last_ns().saturating_sub(self.timeline.first_ns()),
+            received_bytes: self.received_bytes,
+            size_regularity: self.timeline.size_regularity(),
+            typical_size_bytes: self.timeline.typical_size_bytes(),
+            country: around.country,
+            home_country: around.home_country,
+            hosts_there: around.hosts_there,
+            hosts_all: around.hosts_all,
+        }
+    }
+}
+
+/// Whether destinations of this scope are reached through somebody else's address.
+pub(crate) fn behind_relay(scope: Scope) -> bool {
+    matches!(scope, Scope::ConnectTarget | Scope::Domain)
+}
+
+/// The facts of a record in a worker's own tables, for the live verdict.
+pub(crate) fn facts_of<'a>(record: &Record, names: &'a Names, around: &Surroundings) -> Facts<'a> {
+    Facts {
+        kind: record.kind,
+        scope: record.scope,
+        role: record.role,
+        server: record.server,
+        port: record.port,
+        transport: record.transport,
+        name: names.text(record.name),
+        check_ins: record.timeline.check_ins(),
+        named: record.named,
+        relayed: record.relayed,
+        closed: record.closed,
+        failed: record.failed,
+        starts: record.starts,
+        parallel: record.parallel,
+        span_ns: record.timeline.last_ns().saturating_sub(record.timeline.first_ns()),
+        received_bytes: record.received_bytes,
+        size_regularity: record.timeline.size_regularity(),
+        typical_size_bytes: record.timeline.typical_size_bytes(),
+        country: around.country,
+        home_country: around.home_country,
+        hosts_there: around.hosts_there,
+        hosts_all: around.hosts_all,
+    }
+}
+
+impl Candidate {
+    /// Total order of candidates: nothing in it depends on who found them.
+    pub(crate) fn order(&self) -> impl Ord + '_ {
+        (
+            self.host,
+            self.server,
+            self.port,
+            self.transport,
+            self.name.as_deref(),
+            self.kind.name(),
+            self.scope,
+            self.key.port,
+            self.first_ns(),
+        )
+    }
+}

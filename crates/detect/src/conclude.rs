@@ -1,0 +1,263 @@
+//! Merged parts to a finished summary: judges every candidate, groups evidence by control server, counts and ranks.
+//!
+//! In: a settled [`Part`]. Out: a [`Summary`] that is the same, byte for byte, whatever workers the parts came from. Not
+//! its job: collecting, text.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use balefire_decode::Address;
+
+use crate::candidate::Candidate;
+use crate::key::Scope;
+use crate::part::{Part, Traffic};
+use crate::score::class;
+use crate::settings::Settings;
+use crate::shared::{ServerKey, Shared};
+use crate::summary::{
+    Accounting, Class, ControlServer, Country, CountryRow, Evidence, EvidenceKind, Period, Summary, Totals,
+};
+
+/// Names listed for one server.
+const MOST_NAMES: usize = 16;
+
+impl Part {
+    /// The finished summary of a period, once the parts of all workers are merged.
+    pub fn conclude(mut self, settings: &Settings, shared: &Shared, period: Period, accounting: Accounting) -> Summary {
+        self.settle();
+        let servers = servers(&self, settings, shared);
+        let countries = country_rows(&servers, &self.traffic);
+        Summary {
+            period,
+            first_packet_ns: self.first_packet_ns,
+            last_packet_ns: self.last_packet_ns,
+            accounting,
+            totals: totals(&self, &servers, settings.home_country.map(Country)),
+            servers,
+            countries,
+            country_source: shared.countries().source().clone(),
+        }
+    }
+}
+
+/// Evidence on its way to a server.
+struct Found<'a> {
+    candidate: &'a Candidate,
+    evidence: Evidence,
+    country: Country,
+}
+
+fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServer> {
+    let found: Vec<Found<'_>> = part
+        .candidates
+        .iter()
+        .filter_map(|candidate| {
+            let around = part.surroundings(candidate, settings, shared);
+            let judged = candidate.judge(&around);
+            class(judged.score, &settings.thresholds)?;
+            let evidence = candidate.evidence(&judged, &around);
+            Some(Found {
+                candidate,
+                evidence,
+                country: around.country,
+            })
+        })
+        .collect();
+    // Where a host beacons to a name, its timelines to the single addresses behind that name are the same thing again.
+    let by_name: HashMap<(Address, &str), ServerKey> = found
+        .iter()
+        .filter(|found| found.candidate.scope == Scope::Name)
+        .filter_map(|found| {
+            Some((
+                (found.candidate.host, found.candidate.name.as_deref()?),
+                own_key(found.candidate),
+            ))
+        })
+        .collect();
+    let mut groups: BTreeMap<ServerKey, Vec<Found<'_>>> = BTreeMap::new();
+    for found in found {
+        let candidate = found.candidate;
+        let joined = match (candidate.scope, candidate.name.as_deref()) {
+            (Scope::Service, Some(name)) => by_name.get(&(candidate.host, name)).cloned(),
+            _ => None,
+        };
+        groups
+            .entry(joined.unwrap_or_else(|| own_key(candidate)))
+            .or_default()
+            .push(found);
+    }
+    let mut servers: Vec<_> = groups
+        .into_iter()
+        .filter_map(|(key, found)| server(key, found, settings))
+        .collect();
+    servers.sort_by(best_first);
+    number(&mut servers);
+    servers
+}
+
+fn own_key(candidate: &Candidate) -> ServerKey {
+    ServerKey {
+        address: candidate.server,
+        port: candidate.port,
+        transport: candidate.transport,
+        behind_relay: candidate.name.clone().filter(|_| candidate.behind_relay()),
+    }
+}
+
+fn server(key: ServerKey, found: Vec<Found<'_>>, settings: &Settings) -> Option<ControlServer> {
+    let country = found
+        .iter()
+        .find(|found| found.candidate.server == key.address)?
+        .country;
+    let mut names: BTreeMap<String, u64> = BTreeMap::new();
+    let mut longest: BTreeMap<Address, u64> = BTreeMap::new();
+    let mut evidence = Vec::with_capacity(found.len());
+    for Found { evidence: sign, .. } in found {
+        if let Some(name) = &sign.name {
+            *names.entry(name.clone()).or_default() += sign.check_ins;
+        }
+        let check_ins = longest.entry(sign.host).or_default();
+        *check_ins = sign.check_ins.max(*check_ins);
+        evidence.push(sign);
+    }
+    let mut names: Vec<(String, u64)> = names.into_iter().collect();
+    names.sort_by(|one, two| two.1.cmp(&one.1).then_with(|| one.0.cmp(&two.0)));
+    evidence.sort_by(|one, two| {
+        two.score
+            .total_cmp(&one.score)
+            .then(one.kind.name().cmp(two.kind.name()))
+            .then(one.host.cmp(&two.host))
+            .then_with(|| one.name.cmp(&two.name))
+            .then(one.first_ns.cmp(&two.first_ns))
+    });
+    let score = evidence.first()?.score;
+    Some(ControlServer {
+        rank: 0,
+        address: key.address,
+        port: key.port,
+        transport: key.transport,
+        names: names.into_iter().take(MOST_NAMES).map(|(name, _)| name).collect(),
+        country,
+        class: class(score, &settings.thresholds)?,
+        score,
+        check_ins: longest.values().sum(),
+        hosts: longest.into_keys().collect(),
+        first_ns: evidence.iter().map(|sign| sign.first_ns).min()?,
+        last_ns: evidence.iter().map(|sign| sign.last_ns).max()?,
+        behind_relay: key.behind_relay.is_some(),
+        evidence,
+    })
+}
+
+/// Class, score, hosts, check-ins; then address, port, transport and name, so that the order is total.
+pub(crate) fn best_first(one: &ControlServer, two: &ControlServer) -> Ordering {
+    two.class
+        .cmp(&one.class)
+        .then(two.score.total_cmp(&one.score))
+        .then(two.hosts.len().cmp(&one.hosts.len()))
+        .then(two.check_ins.cmp(&one.check_ins))
+        .then(one.address.cmp(&two.address))
+        .then(one.port.cmp(&two.port))
+        .then(one.transport.cmp(&two.transport))
+        .then_with(|| one.names.cmp(&two.names))
+}
+
+/// Ranks from 1, in the order given.
+pub(crate) fn number(servers: &mut [ControlServer]) {
+    for (rank, server) in (1..).zip(servers) {
+        server.rank = rank;
+    }
+}
+
+fn totals(part: &Part, servers: &[ControlServer], home: Option<Country>) -> Totals {
+    let (hosts, destinations) = part.distinct();
+    let of_class = |class: Class| servers.iter().filter(|server| server.class == class).count() as u64;
+    let is_abroad = |server: &&ControlServer| server.country != Country::UNKNOWN && Some(server.country) != home;
+    let abroad = || servers.iter().filter(is_abroad);
+    Totals {
+        hosts,
+        destinations,
+        connections: part.connections,
+        timelines: part.timelines,
+        servers: servers.len() as u64,
+        servers_by_class: [
+            of_class(Class::Suspected),
+            of_class(Class::Probable),
+            of_class(Class::Confirmed),
+        ],
+        controlled_hosts: distinct_hosts(servers.iter()),
+        servers_abroad: home.map(|_| abroad().count() as u64),
+        hosts_abroad: home.map(|_| distinct_hosts(abroad())),
+    }
+}
+
+fn distinct_hosts<'a>(servers: impl Iterator<Item = &'a ControlServer>) -> u64 {
+    servers.flat_map(|server| &server.hosts).collect::<BTreeSet<_>>().len() as u64
+}
+
+/// One row per country that has servers or traffic.
+pub(crate) fn country_rows(servers: &[ControlServer], traffic: &BTreeMap<Country, Traffic>) -> Vec<CountryRow> {
+    let mut by_country: BTreeMap<Country, (u64, BTreeSet<Address>)> = BTreeMap::new();
+    for country in traffic.keys() {
+        by_country.entry(*country).or_default();
+    }
+    for server in servers {
+        let (count, hosts) = by_country.entry(server.country).or_default();
+        *count += 1;
+        hosts.extend(&server.hosts);
+    }
+    let all_hosts = distinct_hosts(servers.iter());
+    let share = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+    let mut rows: Vec<CountryRow> = by_country
+        .into_iter()
+        .map(|(country, (count, hosts))| {
+            let traffic = traffic.get(&country).copied().unwrap_or_default();
+            CountryRow {
+                country,
+                servers: count,
+                hosts: hosts.len() as u64,
+                rank_by_servers: 0,
+                rank_by_hosts: 0,
+                share_of_servers: share(count, servers.len() as u64),
+                share_of_hosts: share(hosts.len() as u64, all_hosts),
+                connections: traffic.connections,
+                bytes_out: traffic.bytes_out,
+                bytes_in: traffic.bytes_in,
+                packets: traffic.packets,
+            }
+        })
+        .collect();
+    rank(&mut rows, |row| row.hosts, |row, rank| row.rank_by_hosts = rank);
+    rank(&mut rows, |row| row.servers, |row, rank| row.rank_by_servers = rank);
+    rows.sort_by_key(|row| (std::cmp::Reverse((row.servers, row.hosts)), row.country));
+    rows
+}
+
+/// Competition ranking: equal counts share a rank, the next rank counts all before it; none is rank 0.
+fn rank(rows: &mut [CountryRow], count: fn(&CountryRow) -> u64, set: fn(&mut CountryRow, u32)) {
+    rows.sort_by_key(|row| (std::cmp::Reverse(count(row)), row.country));
+    let mut last = (0, 0);
+    for (place, row) in (1..).zip(rows.iter_mut()).take_while(|(_, row)| count(row) > 0) {
+        if count(row) != last.0 {
+            last = (count(row), place);
+        }
+        set(row, last.1);
+    }
+}
+
+impl ControlServer {
+    /// The kinds of its evidence, each once, best first.
+    pub fn kinds(&self) -> Vec<EvidenceKind> {
+        let mut kinds = Vec::new();
+        for sign in &self.evidence {
+            if !kinds.contains(&sign.kind) {
+                kinds.push(sign.kind);
+            }
+        }
+        kinds
+    }
+}
+
+#[cfg(test)]
+#[path = "conclude_tests.rs"]
+mod tests;

@@ -1,0 +1,317 @@
+//! One worker's detector: takes the events of its connections, keeps its tables, gives out parts.
+//!
+//! In: calls of [`balefire_track::Sink`], in packet order. Out: [`Part`]s at the hour's end and at the end of the run, and
+//! verdicts in the shared registry as they change. Not its job: connections (`track`), merging and ranking ([`Part`]).
+//!
+//! Check-ins are not worked on one at a time: they wait in a short queue and are worked off together, so that the memory
+//! accesses of many overlap ([`crate::intake`]).
+
+use std::sync::Arc;
+
+use balefire_decode::Address;
+
+use crate::candidate::{Candidate, Surroundings, behind_relay, facts_of};
+use crate::hash::Seed;
+use crate::intake::{Connection, Item, QUEUE};
+use crate::key::{Destination, Scope};
+use crate::ledger::{Ledger, Record};
+use crate::names::Names;
+use crate::part::Part;
+use crate::score::{FEWEST_CHECK_INS, class, judge, may_be_suspected};
+use crate::seen::Seen;
+use crate::settings::Settings;
+use crate::shared::{ServerKey, Shared, Sign};
+use crate::slab::Slab;
+use crate::summary::Country;
+use crate::timing::score_timing;
+use crate::traffic::TrafficCounters;
+
+/// How full a worker's tables are, and what had to go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Inside hosts.
+    pub hosts: u64,
+    /// Destinations: addresses with port, and names.
+    pub destinations: u64,
+    /// Pairs seen once or twice.
+    pub pairs: u64,
+    /// Timelines.
+    pub timelines: u64,
+    /// Names.
+    pub names: u64,
+    /// Connections followed.
+    pub connections: u64,
+    /// Hosts evicted.
+    pub hosts_evicted: u64,
+    /// Destinations evicted.
+    pub destinations_evicted: u64,
+    /// Pairs evicted.
+    pub pairs_evicted: u64,
+    /// Timelines evicted before they had eight check-ins.
+    pub timelines_evicted: u64,
+    /// Timelines evicted that had.
+    pub established_evicted: u64,
+    /// Names evicted.
+    pub names_evicted: u64,
+    /// Connections that were counted but not followed because all places were taken.
+    pub connections_unfollowed: u64,
+    /// Memory of the tables, without the text of names.
+    pub table_bytes: u64,
+}
+
+impl Gauges {
+    /// Evicted entries of all tables.
+    pub fn evictions(&self) -> u64 {
+        self.hosts_evicted
+            + self.destinations_evicted
+            + self.pairs_evicted
+            + self.timelines_evicted
+            + self.established_evicted
+            + self.names_evicted
+    }
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub struct Detector {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) worker: usize,
+    pub(crate) seed: Seed,
+    pub(crate) names: Names,
+    pub(crate) seen: Seen,
+    pub(crate) ledger: Ledger,
+    pub(crate) connections: Slab<Connection>,
+    pub(crate) connections_free: Vec<u32>,
+    pub(crate) connections_unfollowed: u64,
+    pub(crate) pending: Vec<Item>,
+    pub(crate) traffic: TrafficCounters,
+    run: Part,
+    /// Hours closed so far: the stamp of what is active in this one.
+    pub(crate) period: u32,
+}
+
+impl Detector {
+    /// An empty detector for one worker; all of a run share `settings` and `shared`.
+    pub fn new(settings: Arc<Settings>, shared: Arc<Shared>, worker: usize) -> Self {
+        let limits = settings.limits;
+        Self {
+            seed: Seed::new(settings.hash_seed),
+            // Every timeline may hold a name, and names that wait in the queue must not go.
+            names: Names::new(limits.names.max(limits.timelines).max(2 * QUEUE)),
+            seen: Seen::new(&limits),
+            ledger: Ledger::new(limits.timelines),
+            connections: Slab::new(),
+            connections_free: Vec::new(),
+            connections_unfollowed: 0,
+            pending: Vec::with_capacity(QUEUE),
+            traffic: TrafficCounters::new(),
+            run: Part::default(),
+            period: 0,
+            settings,
+            shared,
+            worker,
+        }
+    }
+
+    /// The part of the hour that ends now, and begins the next. Candidates are the timelines with a check-in in the hour; what
+    /// is said of them is said as of now.
+    pub fn close_hour(&mut self) -> Part {
+        self.drain();
+        let period = self.period;
+        let mut part =
+            self.part(|record, thresholds| record.period == period && may_be_a_candidate(record, thresholds));
+        part.timelines = self.scored(|record| record.period == period);
+        self.hand_over_traffic(&mut part);
+        self.period += 1;
+        part
+    }
+
+    /// The part of the whole run. To be called once, after the last event; an hour still open is in it.
+    pub fn finish(&mut self) -> Part {
+        self.finish_where(|record, thresholds| {
+            record.timeline.check_ins() >= FEWEST_CHECK_INS
+                && may_be_suspected(score_timing(&record.timeline).log_odds, thresholds)
+        })
+    }
+
+    /// The same with every timeline in it, for [`Part::timelines`]. Its summary is the same as without.
+    pub fn finish_with_timelines(&mut self) -> Part {
+        self.finish_where(|_, _| true)
+    }
+
+    /// How full the tables are.
+    pub fn gauges(&self) -> Gauges {
+        let (timelines_evicted, established_evicted) = self.ledger.evicted();
+        let places = self.connections.len() - self.connections_free.len();
+        let table_bytes = self.seen.bytes() + self.ledger.bytes() + self.connections.bytes();
+        Gauges {
+            hosts: self.seen.hosts.len() as u64,
+            destinations: self.seen.destinations.len() as u64,
+            pairs: self.seen.pairs_len() as u64,
+            timelines: self.ledger.len() as u64,
+            names: self.names.len() as u64,
+            connections: places as u64,
+            hosts_evicted: self.seen.hosts.evicted(),
+            destinations_evicted: self.seen.destinations.evicted(),
+            pairs_evicted: self.seen.pairs_evicted(),
+            timelines_evicted,
+            established_evicted,
+            names_evicted: self.names.evicted(),
+            connections_unfollowed: self.connections_unfollowed,
+            table_bytes: table_bytes as u64,
+        }
+    }
+
+    /// The number given at the start.
+    pub fn worker(&self) -> usize {
+        self.worker
+    }
+
+    fn finish_where(&mut self, wanted: impl Fn(&Record, &crate::Thresholds) -> bool) -> Part {
+        self.drain();
+        let mut part = self.part(wanted);
+        part.timelines = self.scored(|_| true);
+        // Everything since the start was active in the run.
+        part.hosts.iter_mut().for_each(|host| host.1 = true);
+        part.destinations.iter_mut().for_each(|reached| reached.2 = true);
+        let mut last_hour = Part::default();
+        self.hand_over_traffic(&mut last_hour);
+        part.merge(std::mem::take(&mut self.run));
+        part
+    }
+
+    /// Hosts, destinations and the wanted candidates as they stand.
+    fn part(&self, wanted: impl Fn(&Record, &crate::Thresholds) -> bool) -> Part {
+        let period = self.period;
+        Part {
+            hosts: self
+                .seen
+                .hosts
+                .iter()
+                .map(|host| (host.address, host.period == period))
+                .collect(),
+            destinations: self
+                .seen
+                .destinations
+                .iter()
+                .map(|reached| (reached.key, u64::from(reached.hosts), reached.period == period))
+                .collect(),
+            candidates: self
+                .ledger
+                .iter()
+                .filter(|record| wanted(record, &self.settings.thresholds))
+                .map(|record| Candidate::new(record, self.key(record), &self.names))
+                .collect(),
+            ..Part::default()
+        }
+    }
+
+    fn scored(&self, active: impl Fn(&Record) -> bool) -> u64 {
+        let enough = |record: &&Record| record.timeline.check_ins() >= FEWEST_CHECK_INS && active(record);
+        self.ledger.iter().filter(enough).count() as u64
+    }
+
+    /// Traffic counters go into the part of the hour and are kept for that of the run.
+    fn hand_over_traffic(&mut self, part: &mut Part) {
+        let hour = self.traffic.take();
+        self.run.merge(hour.clone());
+        part.merge(hour);
+    }
+
+    /// The key under which a record's prevalence is counted.
+    pub(crate) fn key(&self, record: &Record) -> Destination {
+        match record.scope {
+            Scope::Service => Destination::service(record.server, record.port, record.transport),
+            scope => self
+                .seed
+                .named(self.names.hash(record.name), scope, record.relay(), record.target_port),
+        }
+    }
+
+    /// Judges a timeline that has grown enough since the last time, and tells the registry if its class changed.
+    pub(crate) fn rescore(&mut self, slot: u32) {
+        let Some(record) = self.ledger.at_mut(slot) else { return };
+        let check_ins = record.timeline.check_ins();
+        let timing = score_timing(&record.timeline);
+        record.scored_at = check_ins;
+        record.timing_log_odds = timing.log_odds as f32;
+        if record.class == 0 && !may_be_suspected(timing.log_odds, &self.settings.thresholds) {
+            return;
+        }
+        let Some(record) = self.ledger.at(slot) else { return };
+        let around = self.surroundings(record);
+        let score = judge(&timing, &facts_of(record, &self.names, &around)).score;
+        let class = class(score, &self.settings.thresholds);
+        let name = self.names.text(record.name);
+        let key = ServerKey {
+            address: record.server,
+            port: record.port,
+            transport: record.transport,
+            behind_relay: name.filter(|_| behind_relay(record.scope)).map(Box::from),
+        };
+        match class {
+            Some(class) => {
+                let sign = Sign {
+                    host: record.host,
+                    class,
+                    score,
+                    check_ins: u64::from(check_ins),
+                    first_ns: record.timeline.first_ns(),
+                    last_ns: record.timeline.last_ns(),
+                };
+                self.shared.put(key, record.hash, around.country, name, sign);
+            }
+            None if record.class > 0 => self.shared.remove(&key, record.hash),
+            None => {}
+        }
+        if let Some(record) = self.ledger.at_mut(slot) {
+            record.class = class.map_or(0, |class| class as u8 + 1);
+        }
+    }
+
+    /// What this worker knows around a record; the final word is [`Part::conclude`]'s, which knows all workers'.
+    fn surroundings(&self, record: &Record) -> Surroundings {
+        let key = self.key(record);
+        let country = if behind_relay(record.scope) {
+            Country::UNKNOWN
+        } else {
+            self.country(record.server)
+        };
+        Surroundings {
+            hosts_there: u64::from(self.seen.hosts_of(self.seed.destination(&key), &key)),
+            hosts_all: self.seen.hosts.len() as u64,
+            country,
+            home_country: self.shared.home_country(),
+        }
+    }
+
+    fn country(&self, address: Address) -> Country {
+        self.shared.countries().country(address)
+    }
+}
+
+/// Most that the log-odds of a timeline's times rise between two judgements: at four check-ins nothing is sure, and at
+/// seven a clock may be. A timeline not judged since its last check-ins gets that much credit before it is passed over.
+const MOST_GAINED: f64 = 5.0;
+
+/// Whether the hour's end must look at a timeline: the last judgement is cheap to ask, a new one is not.
+fn may_be_a_candidate(record: &Record, thresholds: &crate::Thresholds) -> bool {
+    let known = f64::from(record.timing_log_odds);
+    if record.timeline.check_ins() == record.scored_at {
+        return may_be_suspected(known, thresholds);
+    }
+    may_be_suspected(known + MOST_GAINED, thresholds)
+        && may_be_suspected(score_timing(&record.timeline).log_odds, thresholds)
+}
+
+/// Whether a timeline has grown enough to be judged again: by an eighth and by four check-ins, which bounds the cost of
+/// judging to a fraction of one judgement per check-in.
+#[inline]
+pub(crate) fn is_due(check_ins: u32, scored_at: u32) -> bool {
+    check_ins >= FEWEST_CHECK_INS && check_ins - scored_at.min(check_ins) >= (scored_at / 8).max(4)
+}
+
+#[cfg(test)]
+#[path = "detector_tests.rs"]
+mod tests;

@@ -1,0 +1,532 @@
+//! The way in: a worker's events become check-ins, wait in a short queue, and are worked off together.
+//!
+//! In: calls of [`Sink`]. Out: changes in the tables of a [`Detector`]. Not its job: judging, parts.
+//!
+//! A check-in touches half a dozen cache lines in tables much larger than the caches. One at a time each would be waited
+//! for; the queue's [`QUEUE`] are first looked up in the indexes, then in the entries, then changed, so that many are waited
+//! for at once. Nothing here depends on how long the queue is.
+
+use balefire_decode::{Address, Transport};
+use balefire_track::{Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
+
+use crate::Timeline;
+use crate::candidate::behind_relay;
+use crate::detector::{Detector, is_due};
+use crate::home::Role;
+use crate::innocent::is_site_local_name;
+use crate::key::{Destination, Scope, is_directed_broadcast, is_group};
+use crate::ledger::Record;
+use crate::names::NO_NAME;
+use crate::seen::Sighting;
+use crate::shared::ServerKey;
+use crate::summary::{Country, EvidenceKind};
+use crate::traffic::{TrafficCounters, UNFOLLOWED};
+
+/// Check-ins that wait. More gain nothing: a core has 10 to 16 outstanding misses.
+pub(crate) const QUEUE: usize = 32;
+
+const NO_RECORD: u32 = u32::MAX;
+
+/// A live connection of a host to something that is scored.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// Identity of its (host, service) pair.
+    pair: u64,
+    /// Times of the first two bursts; from the third on it is a long-lived connection and all are check-ins.
+    bursts_ns: [i64; 2],
+    /// Timelines it belongs to.
+    record: u32,
+    named_record: u32,
+    beat_record: u32,
+    /// The last name given in it, and that name's hash: the slot may belong to another name by the time it is used.
+    name: u32,
+    name_hash: u64,
+    bursts: u8,
+    relayed: bool,
+}
+
+/// What waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    /// A connection began.
+    Start,
+    /// A name was used: in a connection, to a proxy, or to a resolver.
+    Named,
+    /// One burst of a long-lived connection.
+    Beat,
+    /// A connection ended.
+    Ended {
+        failed: bool,
+        sent_bytes: u32,
+        received_bytes: u64,
+    },
+}
+
+/// One waiting check-in or end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Item {
+    event: Event,
+    role: Role,
+    kind: EvidenceKind,
+    host: Address,
+    server: Address,
+    port: u16,
+    transport: Transport,
+    key: Destination,
+    /// Hashes of host, destination and pair.
+    hashes: [u64; 3],
+    time_ns: i64,
+    bytes: u32,
+    name: u32,
+    connection: u32,
+}
+
+/// Who is who, of a connection that may be scored.
+#[derive(Clone, Copy)]
+struct Ends {
+    role: Role,
+    host: Address,
+    server: Address,
+    port: u16,
+    transport: Transport,
+}
+
+impl Sink for Detector {
+    fn opened(&mut self, opened: &Opened) -> u32 {
+        let ends = self.ends(&opened.endpoints);
+        let Some(ends) = ends else {
+            return self.unscored(&opened.endpoints);
+        };
+        if ends.role == Role::Internal && !self.settings.score_internal {
+            return self.traffic.tag(None, false, UNFOLLOWED);
+        }
+        let country = match ends.role {
+            Role::Internal => None,
+            _ => Some(self.country_of(ends.server)),
+        };
+        let key = Destination::service(ends.server, ends.port, ends.transport);
+        let item = self.item(Event::Start, EvidenceKind::ConnectionBeacon, &ends, key, opened.time_ns);
+        let connection = self.follow(item.hashes[2]);
+        self.push(Item { connection, ..item });
+        self.traffic.tag(country, false, connection)
+    }
+
+    #[inline]
+    fn packet(&mut self, tag: u32, from_originator: bool, time_ns: i64, ip_bytes: u32) {
+        self.traffic.packet(tag, from_originator, time_ns, ip_bytes);
+    }
+
+    fn volume(&mut self, tag: u32, from_originator: bool, time_ns: i64, volume: &Volume) {
+        self.traffic
+            .volume(tag, from_originator, time_ns, volume.ip_bytes, volume.packets);
+    }
+
+    fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>) {
+        let Fact::Name { kind, name, port } = fact else { return };
+        let Some(ends) = self.ends(endpoints) else { return };
+        let number = TrafficCounters::connection(tag);
+        match kind {
+            NameKind::Sni | NameKind::HttpHost => {
+                // A Host header that repeats the address is no name.
+                if number != UNFOLLOWED && name.parse::<std::net::IpAddr>().is_err() {
+                    self.named(number, &ends, name, time_ns);
+                }
+            }
+            NameKind::ConnectTarget => self.connect_target(number, &ends, name, *port, time_ns),
+            NameKind::DnsQuery => self.dns_query(&ends, name, time_ns),
+        }
+    }
+
+    fn burst(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, payload_bytes: u32) {
+        let number = TrafficCounters::connection(tag);
+        let Some(connection) = self.connections.get_mut(number) else {
+            return;
+        };
+        let bursts = usize::from(connection.bursts);
+        connection.bursts = connection.bursts.saturating_add(1);
+        if let Some(time) = connection.bursts_ns.get_mut(bursts) {
+            *time = time_ns;
+            return;
+        }
+        let earlier = (bursts == connection.bursts_ns.len()).then_some(connection.bursts_ns);
+        let (name, name_hash) = (connection.name, connection.name_hash);
+        let name = if self.names.hash(name) == name_hash {
+            name
+        } else {
+            NO_NAME
+        };
+        let Some(ends) = self.ends(endpoints) else { return };
+        let key = Destination::service(ends.server, ends.port, ends.transport);
+        for time_ns in earlier.into_iter().flatten().chain([time_ns]) {
+            let item = self.item(Event::Beat, EvidenceKind::Heartbeat, &ends, key, time_ns);
+            self.push(Item {
+                name,
+                bytes: payload_bytes,
+                connection: number,
+                ..item
+            });
+        }
+    }
+
+    fn closed(&mut self, tag: u32, closed: &Closed) {
+        let number = TrafficCounters::connection(tag);
+        if self.connections.get(number).is_none() {
+            return;
+        }
+        let Some(ends) = self.ends(&closed.endpoints) else {
+            return;
+        };
+        let event = Event::Ended {
+            failed: matches!(
+                closed.state,
+                ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Sh
+            ),
+            sent_bytes: u32::try_from(closed.sent.payload_bytes).unwrap_or(u32::MAX),
+            received_bytes: closed.received.payload_bytes,
+        };
+        // An end looks up nothing: its connection knows its timelines.
+        self.push(Item {
+            event,
+            role: ends.role,
+            kind: EvidenceKind::ConnectionBeacon,
+            host: ends.host,
+            server: ends.server,
+            port: ends.port,
+            transport: ends.transport,
+            key: Destination::service(ends.server, ends.port, ends.transport),
+            hashes: [0; 3],
+            time_ns: closed.last_ns,
+            bytes: 0,
+            name: NO_NAME,
+            connection: number,
+        });
+    }
+}
+
+/// Events to items.
+impl Detector {
+    /// Who is who; `None` where nobody can be controlled: a conversation begun from outside, or with a group.
+    fn ends(&self, endpoints: &Endpoints) -> Option<Ends> {
+        let Endpoints {
+            originator: host,
+            responder: server,
+            responder_port: port,
+            transport,
+            ..
+        } = *endpoints;
+        let role = self.settings.home.role(host, server);
+        if role == Role::Inbound || is_group(server) || is_group(host) {
+            return None;
+        }
+        if role == Role::Internal && is_directed_broadcast(server, transport) {
+            return None;
+        }
+        Some(Ends {
+            role,
+            host,
+            server,
+            port,
+            transport,
+        })
+    }
+
+    /// Counts a connection that is never scored.
+    fn unscored(&mut self, endpoints: &Endpoints) -> u32 {
+        let role = self.settings.home.role(endpoints.originator, endpoints.responder);
+        if role == Role::Inbound && !is_group(endpoints.responder) {
+            let country = self.country_of(endpoints.originator);
+            return self.traffic.tag(Some(country), true, UNFOLLOWED);
+        }
+        self.traffic.tag(None, false, UNFOLLOWED)
+    }
+
+    fn country_of(&mut self, address: Address) -> Country {
+        self.shared.countries().country(address)
+    }
+
+    fn item(&self, event: Event, kind: EvidenceKind, ends: &Ends, key: Destination, time_ns: i64) -> Item {
+        let host = self.seed.address(ends.host);
+        let destination = self.seed.destination(&key);
+        Item {
+            event,
+            role: ends.role,
+            kind,
+            host: ends.host,
+            server: ends.server,
+            port: ends.port,
+            transport: ends.transport,
+            key,
+            hashes: [host, destination, self.seed.pair(host, destination, kind)],
+            time_ns,
+            bytes: 0,
+            name: NO_NAME,
+            connection: UNFOLLOWED,
+        }
+    }
+
+    /// A place for a new connection; none where all are taken.
+    fn follow(&mut self, pair: u64) -> u32 {
+        let fresh = Connection {
+            pair,
+            bursts_ns: [0; 2],
+            record: NO_RECORD,
+            named_record: NO_RECORD,
+            beat_record: NO_RECORD,
+            name: NO_NAME,
+            name_hash: 0,
+            bursts: 0,
+            relayed: false,
+        };
+        if let Some(number) = self.connections_free.pop() {
+            if let Some(place) = self.connections.get_mut(number) {
+                *place = fresh;
+            }
+            return number;
+        }
+        if self.connections.len() >= UNFOLLOWED as usize {
+            self.connections_unfollowed += 1;
+            return UNFOLLOWED;
+        }
+        self.connections.push(fresh)
+    }
+
+    fn named(&mut self, number: u32, ends: &Ends, name: &str, time_ns: i64) {
+        let (slot, hash) = self.names.intern(name, &self.seed);
+        let Some(connection) = self.connections.get_mut(number) else {
+            return;
+        };
+        // Inside a tunnel the target was already named; the same name twice in a connection is one check-in.
+        if connection.relayed || connection.name == slot {
+            return;
+        }
+        (connection.name, connection.name_hash) = (slot, hash);
+        let relay = (ends.role != Role::Outbound).then_some(ends.server);
+        let key = self.seed.named(hash, Scope::Name, relay, 0);
+        let item = self.item(Event::Named, EvidenceKind::ConnectionBeacon, ends, key, time_ns);
+        self.push(Item {
+            name: slot,
+            connection: number,
+            ..item
+        });
+    }
+
+    /// The server behind a proxy is outside even where the proxy is not, so it is scored in any case.
+    fn connect_target(&mut self, number: u32, ends: &Ends, name: &str, port: u16, time_ns: i64) {
+        let inside = name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| self.settings.home.contains(ip.into()));
+        if inside && !self.settings.score_internal {
+            return;
+        }
+        let (slot, hash) = self.names.intern(name, &self.seed);
+        if let Some(connection) = self.connections.get_mut(number) {
+            (connection.relayed, connection.name, connection.name_hash) = (true, slot, hash);
+        }
+        let relay = (ends.role != Role::Outbound).then_some(ends.server);
+        let key = self.seed.named(hash, Scope::ConnectTarget, relay, port);
+        let item = self.item(Event::Named, EvidenceKind::ConnectionBeacon, ends, key, time_ns);
+        self.push(Item {
+            name: slot,
+            connection: number,
+            ..item
+        });
+    }
+
+    /// A resolver inside passes the question on, so the domain is scored in any case.
+    fn dns_query(&mut self, ends: &Ends, name: &str, time_ns: i64) {
+        if is_site_local_name(name) {
+            return;
+        }
+        let (full, _) = self.names.intern(name, &self.seed);
+        let (slot, hash) = self.names.intern_domain(full, &self.seed);
+        let relay = (ends.role != Role::Outbound).then_some(ends.server);
+        let key = self.seed.named(hash, Scope::Domain, relay, 0);
+        let item = self.item(Event::Named, EvidenceKind::DnsBeacon, ends, key, time_ns);
+        self.push(Item { name: slot, ..item });
+    }
+
+    #[inline]
+    fn push(&mut self, item: Item) {
+        self.pending.push(item);
+        if self.pending.len() >= QUEUE {
+            self.drain();
+        }
+    }
+}
+
+/// Items to tables.
+impl Detector {
+    /// Works off everything that waits.
+    pub(crate) fn drain(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        let mut touched = 0;
+        for item in &pending {
+            let [host, destination, pair] = item.hashes;
+            touched ^= self.seen.touch_indexes(host, destination, pair) ^ self.ledger.touch_index(pair);
+        }
+        for item in &pending {
+            let [host, destination, pair] = item.hashes;
+            touched ^= self.seen.touch_entries(host, destination, pair) ^ self.ledger.touch_entry(pair);
+        }
+        std::hint::black_box(touched);
+        for item in &pending {
+            match item.event {
+                Event::Ended {
+                    failed,
+                    sent_bytes,
+                    received_bytes,
+                } => {
+                    self.ended(item, failed, sent_bytes, received_bytes);
+                }
+                _ => self.check_in(item),
+            }
+        }
+        self.pending = pending;
+        self.pending.clear();
+    }
+
+    fn check_in(&mut self, item: &Item) {
+        let [host, destination, pair] = item.hashes;
+        let known = self.ledger.find(pair);
+        let sighting = if known.is_none() {
+            self.seen.pair(pair, item.time_ns)
+        } else {
+            Sighting::Again
+        };
+        if item.event != Event::Beat {
+            self.seen.host(host, item.host, self.period);
+            self.seen
+                .destination(destination, &item.key, sighting == Sighting::First, self.period);
+        }
+        let slot = match (known, sighting) {
+            (Some(slot), _) => slot,
+            (None, Sighting::Third(times)) => self.promote(item, times),
+            _ => return,
+        };
+        if let Some(connection) = self.connections.get_mut(item.connection) {
+            match item.event {
+                Event::Start => connection.record = slot,
+                Event::Named => connection.named_record = slot,
+                _ => connection.beat_record = slot,
+            }
+        }
+        let period = self.period;
+        let Some(record) = self.ledger.at_mut(slot) else { return };
+        let bytes = if item.event == Event::Beat {
+            item.bytes
+        } else {
+            std::mem::take(&mut record.sent_last_bytes)
+        };
+        record.timeline.check_in(item.time_ns, bytes);
+        record.period = period;
+        if item.event != Event::Beat {
+            record.started(item.time_ns);
+        }
+        let before = (record.server, record.port, record.transport);
+        if record.scope != Scope::Service && record.vote(item.server, item.port, item.transport) && record.class > 0 {
+            // It moves to another row of the registry, at the next judgement.
+            (record.class, record.scored_at) = (0, 0);
+            let key = ServerKey {
+                address: before.0,
+                port: before.1,
+                transport: before.2,
+                behind_relay: self
+                    .names
+                    .text(record.name)
+                    .filter(|_| behind_relay(record.scope))
+                    .map(Box::from),
+            };
+            self.shared.remove(&key, record.hash);
+        }
+        let due = is_due(record.timeline.check_ins(), record.scored_at);
+        self.ledger.checked_in(slot);
+        if item.event == Event::Beat {
+            self.use_name(slot, item.name);
+        }
+        if due {
+            self.rescore(slot);
+        }
+    }
+
+    /// A pair's third check-in: it gets a timeline, which begins with the first two.
+    fn promote(&mut self, item: &Item, times: [i64; 2]) -> u32 {
+        let mut timeline = Timeline::new(times[0], 0);
+        timeline.check_in(times[1], 0);
+        let mut record = Record::new(
+            item.hashes[2],
+            item.host,
+            item.server,
+            item.port,
+            item.transport,
+            timeline,
+        );
+        record.kind = item.kind;
+        record.scope = item.key.scope;
+        record.role = item.role;
+        record.name = item.name;
+        record.target_port = if item.key.scope == Scope::ConnectTarget {
+            item.key.port
+        } else {
+            0
+        };
+        self.names.hold(item.name);
+        let (slot, evicted) = self.ledger.insert(record);
+        if let Some(evicted) = evicted {
+            self.names.release(evicted.name);
+        }
+        slot
+    }
+
+    /// What an ended connection says about its timelines.
+    fn ended(&mut self, item: &Item, failed: bool, sent_bytes: u32, received_bytes: u64) {
+        let Some(connection) = self.connections.get(item.connection) else {
+            return;
+        };
+        let (pair, relayed) = (connection.pair, connection.relayed);
+        let name = if self.names.hash(connection.name) == connection.name_hash {
+            connection.name
+        } else {
+            NO_NAME
+        };
+        let (slot, named_slot, beat_slot) = (connection.record, connection.named_record, connection.beat_record);
+        self.connections_free.push(item.connection);
+        let add = |record: &mut Record| {
+            record.closed = record.closed.saturating_add(1);
+            record.failed = record.failed.saturating_add(u32::from(failed));
+            record.relayed = record.relayed.saturating_add(u32::from(relayed));
+            record.named = record.named.saturating_add(u32::from(name != NO_NAME && !relayed));
+            record.received_bytes = record.received_bytes.saturating_add(received_bytes);
+            record.sent_last_bytes = sent_bytes;
+        };
+        // A slot may have been given to another timeline since the connection began.
+        if let Some(record) = self.ledger.at_mut(slot).filter(|record| record.hash == pair) {
+            add(record);
+            if !relayed {
+                self.use_name(slot, name);
+            }
+        }
+        let named =
+            |record: &&mut Record| record.host == item.host && record.name == name && record.scope != Scope::Service;
+        if let Some(record) = self.ledger.at_mut(named_slot).filter(named) {
+            add(record);
+        }
+        let beating = |record: &&mut Record| {
+            (record.host, record.server, record.port, record.kind)
+                == (item.host, item.server, item.port, EvidenceKind::Heartbeat)
+        };
+        if let Some(record) = self.ledger.at_mut(beat_slot).filter(beating) {
+            add(record);
+        }
+    }
+
+    /// The name a timeline of an address was last used with.
+    fn use_name(&mut self, slot: u32, name: u32) {
+        let Some(record) = self.ledger.at_mut(slot) else { return };
+        if name == NO_NAME || record.name == name || record.scope != Scope::Service {
+            return;
+        }
+        let before = std::mem::replace(&mut record.name, name);
+        self.names.hold(name);
+        self.names.release(before);
+    }
+}

@@ -1,0 +1,446 @@
+//! The timelines of one worker, with what is known about each beside its times.
+//!
+//! In: records of pairs seen three times. Out: records by slot. Not its job: deciding what a check-in is, scoring.
+//!
+//! A flood of new pairs must not push out what was learnt over days. So a timeline starts on probation, a list that is
+//! evicted oldest first, and is established at [`ESTABLISHED_AT`] check-ins. Probation gets at least an eighth of the
+//! room; only when it holds less than that does an established timeline go, the least worth of a few that a hand passes.
+
+use balefire_decode::{Address, Transport};
+
+use crate::Timeline;
+use crate::home::Role;
+use crate::index::Index;
+use crate::key::Scope;
+use crate::names::NO_NAME;
+use crate::slab::Slab;
+use crate::summary::EvidenceKind;
+
+/// Check-ins from which a timeline is established: the fewest at which a beacon of any usual jitter can be told at all.
+pub(crate) const ESTABLISHED_AT: u32 = 8;
+/// Starts closer than this are one client opening several connections at once. Browsers open up to six to a server at a
+/// time (RFC 9112 section 9.4 has no limit, common practice is six); the shortest sleeps of implants are above.
+const PARALLEL_NS: i64 = 200_000_000;
+/// Established timelines compared before one of them goes.
+const COMPARED: usize = 8;
+/// End of a list.
+const NONE: u32 = u32::MAX;
+
+/// A timeline and its circumstances.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) hash: u64,
+    pub(crate) host: Address,
+    /// The server's address; of a name served from several the one most used (majority vote, Boyer and Moore 1981).
+    pub(crate) server: Address,
+    votes: u32,
+    pub(crate) port: u16,
+    pub(crate) transport: Transport,
+    pub(crate) kind: EvidenceKind,
+    pub(crate) scope: Scope,
+    pub(crate) role: Role,
+    /// The name it is keyed by, or for an address the last name used for it.
+    pub(crate) name: u32,
+    /// The port named with a CONNECT target.
+    pub(crate) target_port: u16,
+    /// Connections that gave a name for the server.
+    pub(crate) named: u32,
+    /// Connections that turned out to be requests to a proxy.
+    pub(crate) relayed: u32,
+    /// Connections that ended since the record began.
+    pub(crate) closed: u32,
+    /// Those that were never answered or were rejected.
+    pub(crate) failed: u32,
+    /// Connections and other starts so far, and those that began within [`PARALLEL_NS`] of the one before.
+    pub(crate) starts: u32,
+    pub(crate) parallel: u32,
+    last_start_ns: i64,
+    /// Payload that ended connections had received.
+    pub(crate) received_bytes: u64,
+    /// Payload that the last ended connection had sent, until a check-in takes it as its size.
+    pub(crate) sent_last_bytes: u32,
+    /// The last period with a check-in.
+    pub(crate) period: u32,
+    /// Check-ins when it was last scored, and the timing log-odds then.
+    pub(crate) scored_at: u32,
+    pub(crate) timing_log_odds: f32,
+    /// As the registry has it: 0 not there, 1 suspected, 2 probable.
+    pub(crate) class: u8,
+    touched: bool,
+    established: bool,
+    older: u32,
+    newer: u32,
+    pub(crate) timeline: Timeline,
+}
+
+/// What is kept beside the times stays below a third of them.
+const _: () = assert!(size_of::<Record>() <= Timeline::MAX_BYTES + 168);
+
+impl Record {
+    /// A new record, on probation.
+    pub(crate) fn new(
+        hash: u64,
+        host: Address,
+        server: Address,
+        port: u16,
+        transport: Transport,
+        timeline: Timeline,
+    ) -> Self {
+        Self {
+            hash,
+            host,
+            server,
+            votes: 1,
+            port,
+            transport,
+            kind: EvidenceKind::ConnectionBeacon,
+            scope: Scope::Service,
+            role: Role::Outbound,
+            name: NO_NAME,
+            target_port: 0,
+            named: 0,
+            relayed: 0,
+            closed: 0,
+            failed: 0,
+            starts: 0,
+            parallel: 0,
+            last_start_ns: i64::MIN,
+            received_bytes: 0,
+            sent_last_bytes: 0,
+            period: 0,
+            scored_at: 0,
+            timing_log_odds: f32::NEG_INFINITY,
+            class: 0,
+            touched: false,
+            established: false,
+            older: NONE,
+            newer: NONE,
+            timeline,
+        }
+    }
+
+    /// A check-in went to this address. True if it is the most used one from now on.
+    pub(crate) fn vote(&mut self, server: Address, port: u16, transport: Transport) -> bool {
+        if (self.server, self.port, self.transport) == (server, port, transport) {
+            self.votes = self.votes.saturating_add(1);
+            return false;
+        }
+        if self.votes > 0 {
+            self.votes -= 1;
+            return false;
+        }
+        (self.server, self.port, self.transport, self.votes) = (server, port, transport, 1);
+        true
+    }
+
+    /// A connection began; several at once are what browsers do.
+    pub(crate) fn started(&mut self, time_ns: i64) {
+        self.starts = self.starts.saturating_add(1);
+        if time_ns.saturating_sub(self.last_start_ns) < PARALLEL_NS {
+            self.parallel = self.parallel.saturating_add(1);
+        }
+        self.last_start_ns = time_ns;
+    }
+
+    /// The address that is part of a name's key: where workers are chosen by pairs of addresses, only one sees them all.
+    pub(crate) fn relay(&self) -> Option<Address> {
+        (self.role != Role::Outbound).then_some(self.server)
+    }
+
+    /// What is lost if it goes: compared in this order.
+    fn worth(&self) -> (u8, bool, i32, u32) {
+        // Whole log-odds: a beacon's are above, browsing's far below zero.
+        (
+            self.class,
+            self.timing_log_odds > 0.0,
+            i32::from(self.touched),
+            self.timeline.check_ins(),
+        )
+    }
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    index: Index,
+    records: Slab<Option<Record>>,
+    free: Vec<u32>,
+    limit: usize,
+    live: usize,
+    probation: usize,
+    oldest: u32,
+    newest: u32,
+    hand: u32,
+    evicted_probation: u64,
+    evicted_established: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            index: Index::new(),
+            records: Slab::new(),
+            free: Vec::new(),
+            limit: limit.max(COMPARED),
+            live: 0,
+            probation: 0,
+            oldest: NONE,
+            newest: NONE,
+            hand: 0,
+            evicted_probation: 0,
+            evicted_established: 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, hash: u64) -> Option<u32> {
+        self.index
+            .find(hash, |slot| self.at(slot).is_some_and(|record| record.hash == hash))
+    }
+
+    #[inline]
+    pub(crate) fn at(&self, slot: u32) -> Option<&Record> {
+        self.records.get(slot).and_then(Option::as_ref)
+    }
+
+    #[inline]
+    pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut Record> {
+        self.records.get_mut(slot).and_then(Option::as_mut)
+    }
+
+    #[inline]
+    pub(crate) fn touch_index(&self, hash: u64) -> u64 {
+        self.index.touch(hash)
+    }
+
+    #[inline]
+    pub(crate) fn touch_entry(&self, hash: u64) -> u64 {
+        self.index
+            .guess(hash)
+            .and_then(|slot| self.at(slot))
+            .map_or(0, |record| record.hash)
+    }
+
+    /// Adds a record; returns its slot and the record that had to go.
+    pub(crate) fn insert(&mut self, record: Record) -> (u32, Option<Record>) {
+        let evicted = if self.live >= self.limit { self.evict() } else { None };
+        let hash = record.hash;
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                if let Some(place) = self.records.get_mut(slot) {
+                    *place = Some(record);
+                }
+                slot
+            }
+            None => self.records.push(Some(record)),
+        };
+        self.index.insert(hash, slot);
+        self.live += 1;
+        self.append(slot);
+        (slot, evicted)
+    }
+
+    /// A check-in happened: it is warm, and perhaps established now.
+    #[inline]
+    pub(crate) fn checked_in(&mut self, slot: u32) {
+        let Some(record) = self.at_mut(slot) else { return };
+        record.touched = true;
+        if !record.established && record.timeline.check_ins() >= ESTABLISHED_AT {
+            record.established = true;
+            self.unlink(slot);
+        }
+    }
+
+    /// All records with their slots.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record> {
+        self.records.iter().flatten()
+    }
+
+    /// Slots ever used: a bound for walking by slot while records change.
+    pub(crate) fn slots(&self) -> u32 {
+        self.records.len() as u32
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Evicted on probation, and established.
+    pub(crate) fn evicted(&self) -> (u64, u64) {
+        (self.evicted_probation, self.evicted_established)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.index.bytes() + self.records.bytes()
+    }
+
+    fn evict(&mut self) -> Option<Record> {
+        if self.probation >= (self.limit / 8).max(1) {
+            self.evicted_probation += 1;
+            return self.remove_probation();
+        }
+        let slot = self.least_of_a_few()?;
+        self.evicted_established += 1;
+        self.take(slot)
+    }
+
+    /// The oldest on probation; a few that were warm since go to the end of the list first.
+    fn remove_probation(&mut self) -> Option<Record> {
+        for _ in 0..COMPARED {
+            let slot = self.oldest;
+            let record = self.at_mut(slot)?;
+            if !std::mem::take(&mut record.touched) {
+                break;
+            }
+            self.unlink(slot);
+            self.append(slot);
+        }
+        let slot = self.oldest;
+        self.unlink(slot);
+        self.take(slot)
+    }
+
+    fn take(&mut self, slot: u32) -> Option<Record> {
+        let record = self.records.get_mut(slot).and_then(Option::take)?;
+        self.index.remove(record.hash, slot);
+        self.free.push(slot);
+        self.live -= 1;
+        Some(record)
+    }
+
+    /// Of the next established records under the hand the least worth. The hand looks at a bounded number of slots; less than an
+    /// eighth of them are on probation, so it finds some.
+    fn least_of_a_few(&mut self) -> Option<u32> {
+        let slots = self.slots();
+        let mut least: Option<(u32, (u8, bool, i32, u32))> = None;
+        let mut compared = 0;
+        for _ in 0..slots {
+            let slot = self.hand;
+            self.hand = if self.hand + 1 >= slots { 0 } else { self.hand + 1 };
+            let Some(record) = self.at_mut(slot).filter(|record| record.established) else {
+                continue;
+            };
+            let worth = record.worth();
+            record.touched = false;
+            if least.is_none_or(|(_, smallest)| worth < smallest) {
+                least = Some((slot, worth));
+            }
+            compared += 1;
+            if compared == COMPARED {
+                break;
+            }
+        }
+        least.map(|(slot, _)| slot)
+    }
+
+    /// To the end of the probation list.
+    fn append(&mut self, slot: u32) {
+        let newest = self.newest;
+        if let Some(record) = self.at_mut(slot) {
+            record.older = newest;
+            record.newer = NONE;
+        }
+        match self.at_mut(newest) {
+            Some(before) => before.newer = slot,
+            None => self.oldest = slot,
+        }
+        self.newest = slot;
+        self.probation += 1;
+    }
+
+    /// Out of the probation list.
+    fn unlink(&mut self, slot: u32) {
+        let Some((older, newer)) = self.at(slot).map(|record| (record.older, record.newer)) else {
+            return;
+        };
+        match self.at_mut(older) {
+            Some(record) => record.newer = newer,
+            None => self.oldest = newer,
+        }
+        match self.at_mut(newer) {
+            Some(record) => record.older = older,
+            None => self.newest = older,
+        }
+        self.probation -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: i64 = 1_000_000_000;
+
+    fn record(number: u64) -> Record {
+        let address = Address::v4([192, 0, 2, 1]);
+        let mut timeline = Timeline::new(0, 0);
+        timeline.check_in(10 * S, 0);
+        timeline.check_in(20 * S, 0);
+        Record::new(number << 32 | number, address, address, 80, Transport::TCP, timeline)
+    }
+
+    fn check_in(ledger: &mut Ledger, slot: u32, times: i64) {
+        for step in 0..times {
+            ledger.at_mut(slot).unwrap().timeline.check_in((30 + 10 * step) * S, 0);
+            ledger.checked_in(slot);
+        }
+    }
+
+    #[test]
+    fn a_flood_of_short_timelines_does_not_evict_established_ones() {
+        let mut ledger = Ledger::new(64);
+        let slots: Vec<u32> = (1..=56).map(|number| ledger.insert(record(number)).0).collect();
+        for &slot in &slots {
+            check_in(&mut ledger, slot, 5);
+        }
+        for number in 100..10_000 {
+            ledger.insert(record(number));
+        }
+        assert!((1..=56).all(|number| ledger.find(record(number).hash).is_some()));
+        assert_eq!(ledger.len(), 64);
+        assert_eq!(ledger.evicted(), (9_900 - 8, 0));
+    }
+
+    #[test]
+    fn among_established_ones_the_regular_stay() {
+        let mut ledger = Ledger::new(16);
+        for number in 1..=16 {
+            let (slot, _) = ledger.insert(record(number));
+            check_in(&mut ledger, slot, 6);
+            ledger.at_mut(slot).unwrap().timing_log_odds = if number % 4 == 0 { 2.0 } else { -5.0 };
+        }
+        for number in 100..105 {
+            let (slot, evicted) = ledger.insert(record(number));
+            assert!(evicted.is_some());
+            check_in(&mut ledger, slot, 6);
+        }
+        for number in [4, 8, 12, 16] {
+            assert!(ledger.find(record(number).hash).is_some(), "{number}");
+        }
+        assert_eq!((ledger.len(), ledger.evicted().1), (16, 5));
+    }
+
+    #[test]
+    fn a_warm_one_on_probation_outlives_cold_ones() {
+        let mut ledger = Ledger::new(8);
+        let (warm, _) = ledger.insert(record(1));
+        for number in 2..=8 {
+            ledger.insert(record(number));
+        }
+        check_in(&mut ledger, warm, 1);
+        ledger.insert(record(9));
+        assert!(ledger.find(record(1).hash).is_some() && ledger.find(record(2).hash).is_none());
+    }
+
+    #[test]
+    fn the_majority_is_the_server() {
+        let mut one = record(1);
+        let other = Address::v4([192, 0, 2, 9]);
+        for _ in 0..3 {
+            one.vote(other, 443, Transport::TCP);
+        }
+        assert_eq!((one.server, one.port), (other, 443));
+        one.vote(Address::v4([192, 0, 2, 1]), 80, Transport::TCP);
+        assert_eq!(one.server, other);
+    }
+}

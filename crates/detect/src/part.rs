@@ -1,0 +1,126 @@
+//! A worker's share of an hour or of the run, which merges with the others' in any order.
+//!
+//! In: what a [`crate::Detector`] hands over. Out: after merging, a [`crate::Summary`] (see [`Part::conclude`]) or the rows of
+//! `--scores`. Not its job: judging before the merge: how many hosts share a destination is known only then.
+
+use std::collections::BTreeMap;
+
+use balefire_decode::Address;
+
+use crate::candidate::{Candidate, Surroundings};
+use crate::key::{Destination, Scope};
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::summary::{Country, TimelineRow};
+
+/// Traffic with one country.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub(crate) connections: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) packets: u64,
+}
+
+impl Traffic {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.connections += other.connections;
+        self.bytes_out += other.bytes_out;
+        self.bytes_in += other.bytes_in;
+        self.packets += other.packets;
+    }
+}
+
+/// See the head of this file. Parts of the same period merge; the default is the empty part.
+#[derive(Clone, Debug, Default)]
+pub struct Part {
+    /// Every host so far, and whether it was active in the period. May repeat until [`Self::settle`].
+    pub(crate) hosts: Vec<(Address, bool)>,
+    /// Every destination so far, its number of hosts, and whether it was reached in the period. May repeat.
+    pub(crate) destinations: Vec<(Destination, u64, bool)>,
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) traffic: BTreeMap<Country, Traffic>,
+    pub(crate) connections: u64,
+    pub(crate) timelines: u64,
+    pub(crate) first_packet_ns: Option<i64>,
+    pub(crate) last_packet_ns: Option<i64>,
+}
+
+impl Part {
+    /// Adds another worker's part of the same period. The order of merges changes nothing.
+    pub fn merge(&mut self, other: Self) {
+        self.hosts.extend(other.hosts);
+        self.destinations.extend(other.destinations);
+        self.candidates.extend(other.candidates);
+        for (country, traffic) in &other.traffic {
+            self.traffic.entry(*country).or_default().add(traffic);
+        }
+        self.connections += other.connections;
+        self.timelines += other.timelines;
+        self.first_packet_ns = either(self.first_packet_ns, other.first_packet_ns, i64::min);
+        self.last_packet_ns = either(self.last_packet_ns, other.last_packet_ns, i64::max);
+    }
+
+    /// Every timeline in the part, in order of host, server, port, name; for the part of
+    /// [`crate::Detector::finish_with_timelines`] that is every timeline of the run.
+    pub fn timelines(&self, settings: &Settings, shared: &Shared) -> Vec<TimelineRow> {
+        let mut part = self.clone();
+        part.settle();
+        part.candidates
+            .iter()
+            .map(|candidate| candidate.row(&part.surroundings(candidate, settings, shared)))
+            .collect()
+    }
+
+    /// Sorts and unites everything, so that equal parts are equal however they were merged.
+    pub(crate) fn settle(&mut self) {
+        self.hosts.sort_unstable();
+        self.hosts.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            kept.1 |= same && next.1;
+            same
+        });
+        self.destinations.sort_unstable();
+        self.destinations.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 += next.1;
+                kept.2 |= next.2;
+            }
+            same
+        });
+        self.candidates.sort_by(|one, two| one.order().cmp(&two.order()));
+    }
+
+    /// What the whole knows about one candidate. Only after [`Self::settle`].
+    pub(crate) fn surroundings(&self, candidate: &Candidate, settings: &Settings, shared: &Shared) -> Surroundings {
+        let found = self
+            .destinations
+            .binary_search_by(|reached| reached.0.cmp(&candidate.key));
+        let country = if candidate.behind_relay() {
+            Country::UNKNOWN
+        } else {
+            shared.countries().country(candidate.server)
+        };
+        Surroundings {
+            hosts_there: found.map_or(1, |at| self.destinations[at].1),
+            hosts_all: self.hosts.len() as u64,
+            country,
+            home_country: settings.home_country.map(Country),
+        }
+    }
+
+    /// Distinct hosts and (address, port, protocol) of the period. Only after [`Self::settle`].
+    pub(crate) fn distinct(&self) -> (u64, u64) {
+        let hosts = self.hosts.iter().filter(|host| host.1).count();
+        let active = |reached: &&(Destination, u64, bool)| reached.2 && reached.0.scope == Scope::Service;
+        (hosts as u64, self.destinations.iter().filter(active).count() as u64)
+    }
+}
+
+fn either(one: Option<i64>, two: Option<i64>, choose: fn(i64, i64) -> i64) -> Option<i64> {
+    match (one, two) {
+        (Some(one), Some(two)) => Some(choose(one, two)),
+        (one, two) => one.or(two),
+    }
+}

@@ -1,0 +1,237 @@
+//! What all workers share: the country database, read only, and the registry of suspected servers, written rarely.
+//!
+//! In: a worker's verdict when it changes. Out: control servers and countries as they stand, for a console. Not its job:
+//! final results, which come from merged parts and do not depend on who wrote first.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use balefire_decode::{Address, Transport};
+use dashmap::DashMap;
+use foldhash::fast::RandomState;
+
+use crate::conclude;
+use crate::countries::Countries;
+use crate::settings::Settings;
+use crate::summary::{Class, ControlServer, Country, CountryRow};
+
+/// Servers the registry holds; more are counted, not kept.
+const MOST_SERVERS: usize = 1 << 16;
+/// Timelines kept per server; more are counted.
+const MOST_SIGNS: usize = 1 << 12;
+/// Names kept per server.
+const MOST_NAMES: usize = 8;
+
+/// A server as the registry knows it. Behind a relay the name is part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ServerKey {
+    pub(crate) address: Address,
+    pub(crate) port: u16,
+    pub(crate) transport: Transport,
+    pub(crate) behind_relay: Option<Box<str>>,
+}
+
+/// One timeline's verdict.
+#[derive(Clone, Debug)]
+pub(crate) struct Sign {
+    pub(crate) host: Address,
+    pub(crate) class: Class,
+    pub(crate) score: f64,
+    pub(crate) check_ins: u64,
+    pub(crate) first_ns: i64,
+    pub(crate) last_ns: i64,
+}
+
+#[derive(Debug)]
+struct Suspect {
+    country: Country,
+    names: Vec<Box<str>>,
+    /// By the identity of the timeline.
+    signs: BTreeMap<u64, Sign>,
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub struct Shared {
+    countries: Countries,
+    home_country: Option<Country>,
+    suspects: DashMap<ServerKey, Suspect, RandomState>,
+    refused: AtomicU64,
+}
+
+impl Shared {
+    /// With the country database of the run.
+    pub fn new(countries: Countries, settings: &Settings) -> Self {
+        Self {
+            countries,
+            home_country: settings.home_country.map(Country),
+            suspects: DashMap::with_hasher(RandomState::default()),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// The country database.
+    pub fn countries(&self) -> &Countries {
+        &self.countries
+    }
+
+    /// Verdicts the full registry did not take.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Suspected servers as they stand, best first, at most `limit`, without evidence.
+    pub fn servers(&self, limit: usize) -> Vec<ControlServer> {
+        let mut servers = self.all();
+        servers.sort_by(conclude::best_first);
+        servers.truncate(limit);
+        conclude::number(&mut servers);
+        servers
+    }
+
+    /// Hosting countries of the suspected servers as they stand, at most `limit`. Traffic is not known here and is 0.
+    pub fn country_rows(&self, limit: usize) -> Vec<CountryRow> {
+        let mut rows = conclude::country_rows(&self.all(), &BTreeMap::new());
+        rows.truncate(limit);
+        rows
+    }
+
+    /// A timeline's class became `Some`, or its numbers moved.
+    pub(crate) fn put(&self, key: ServerKey, timeline: u64, country: Country, name: Option<&str>, sign: Sign) {
+        if self.suspects.len() >= MOST_SERVERS && !self.suspects.contains_key(&key) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let mut suspect = self.suspects.entry(key).or_insert_with(|| Suspect {
+            country,
+            names: Vec::new(),
+            signs: BTreeMap::new(),
+        });
+        if let Some(name) = name
+            && suspect.names.len() < MOST_NAMES
+            && !suspect.names.iter().any(|known| &**known == name)
+        {
+            suspect.names.push(name.into());
+        }
+        if suspect.signs.len() >= MOST_SIGNS && !suspect.signs.contains_key(&timeline) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        suspect.signs.insert(timeline, sign);
+    }
+
+    /// A timeline lost its class.
+    pub(crate) fn remove(&self, key: &ServerKey, timeline: u64) {
+        if let Some(mut suspect) = self.suspects.get_mut(key) {
+            suspect.signs.remove(&timeline);
+        }
+        self.suspects.remove_if(key, |_, suspect| suspect.signs.is_empty());
+    }
+
+    pub(crate) fn home_country(&self) -> Option<Country> {
+        self.home_country
+    }
+
+    fn all(&self) -> Vec<ControlServer> {
+        self.suspects
+            .iter()
+            .filter_map(|entry| entry.value().as_server(entry.key()))
+            .collect()
+    }
+}
+
+impl Suspect {
+    fn as_server(&self, key: &ServerKey) -> Option<ControlServer> {
+        let best = self.signs.values().max_by(|one, two| one.score.total_cmp(&two.score))?;
+        let hosts: BTreeSet<Address> = self.signs.values().map(|sign| sign.host).collect();
+        let most = |host: &Address| {
+            self.signs
+                .values()
+                .filter(|sign| sign.host == *host)
+                .map(|sign| sign.check_ins)
+                .max()
+                .unwrap_or(0)
+        };
+        Some(ControlServer {
+            rank: 0,
+            address: key.address,
+            port: key.port,
+            transport: key.transport,
+            names: self.names.iter().map(|name| name.to_string()).collect(),
+            country: self.country,
+            class: self.signs.values().map(|sign| sign.class).max()?,
+            score: best.score,
+            check_ins: hosts.iter().map(most).sum(),
+            hosts: hosts.into_iter().collect(),
+            first_ns: self.signs.values().map(|sign| sign.first_ns).min()?,
+            last_ns: self.signs.values().map(|sign| sign.last_ns).max()?,
+            behind_relay: key.behind_relay.is_some(),
+            evidence: Vec::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared() -> Shared {
+        Shared::new(Countries::embedded(), &Settings::default())
+    }
+
+    fn key(last: u8) -> ServerKey {
+        ServerKey {
+            address: Address::v4([192, 0, 2, last]),
+            port: 443,
+            transport: Transport::TCP,
+            behind_relay: None,
+        }
+    }
+
+    fn sign(host: u8, class: Class, score: f64) -> Sign {
+        let host = Address::v4([10, 0, 0, host]);
+        Sign {
+            host,
+            class,
+            score,
+            check_ins: 10,
+            first_ns: 1,
+            last_ns: 2,
+        }
+    }
+
+    #[test]
+    fn verdicts_come_and_go() {
+        let shared = shared();
+        let nl = Country(*b"NL");
+        shared.put(key(1), 1, nl, Some("a.example"), sign(1, Class::Suspected, 0.6));
+        shared.put(key(1), 2, nl, Some("a.example"), sign(2, Class::Probable, 0.95));
+        shared.put(key(1), 3, nl, None, sign(2, Class::Suspected, 0.7));
+        shared.put(key(2), 4, nl, None, sign(1, Class::Suspected, 0.8));
+        let servers = shared.servers(9);
+        assert_eq!(servers.len(), 2);
+        assert_eq!(
+            (servers[0].rank, servers[0].hosts.len(), servers[0].class),
+            (1, 2, Class::Probable)
+        );
+        assert_eq!((servers[0].check_ins, servers[0].names.len()), (20, 1));
+        let rows = shared.country_rows(9);
+        assert_eq!((rows[0].servers, rows[0].hosts), (2, 2));
+        shared.remove(&key(1), 2);
+        assert_eq!(shared.servers(1)[0].address, key(2).address);
+        shared.remove(&key(1), 1);
+        shared.remove(&key(1), 3);
+        shared.remove(&key(2), 4);
+        assert!(shared.servers(9).is_empty());
+    }
+
+    #[test]
+    fn a_server_holds_a_bounded_number_of_timelines() {
+        let shared = shared();
+        for timeline in 0..MOST_SIGNS as u64 + 10 {
+            shared.put(key(1), timeline, Country::UNKNOWN, None, sign(1, Class::Suspected, 0.6));
+        }
+        assert_eq!(shared.refused(), 10);
+    }
+}

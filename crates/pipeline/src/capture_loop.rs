@@ -1,0 +1,432 @@
+//! The capture thread: fills blocks, marks the hours, hands every frame to its worker.
+//!
+//! In: a source. Out: batches and hour marks in the workers' queues, counts to the collector. A file waits for a full queue;
+//! a tap never does: it drops the batch and counts its frames under that queue. Not its job: reading frames beyond the
+//! addresses that choose the worker.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use balefire_capture::{Block, CaptureError, Damage, Fill, FrameRecord, KernelCounters, Source, SourceCounters};
+use crossbeam::channel::Sender;
+use crossbeam::queue::ArrayQueue;
+use crossbeam::sync::Parker;
+
+use crate::collector::Report;
+use crate::dispatch::Dispatcher;
+use crate::gauges::Gauges;
+use crate::hours::{HourClock, Step};
+use crate::queue::{Batch, BlockPool, HourMark, Lane, Message};
+
+/// How often kernel and interface losses are read.
+const KERNEL_PERIOD: Duration = Duration::from_secs(1);
+
+/// How long the thread sleeps at most while every block is in use; workers wake it.
+const NAP: Duration = Duration::from_millis(20);
+
+/// What the capture thread counted in the open hour.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CaptureCounts {
+    pub(crate) received: u64,
+    pub(crate) wire_bytes: u64,
+    pub(crate) late: u64,
+    pub(crate) first_ns: Option<i64>,
+    pub(crate) last_ns: Option<i64>,
+    /// Frames dropped at each worker's queue.
+    pub(crate) queue_drops: Vec<u64>,
+    /// Kernel losses since the last hour; `None` for files.
+    pub(crate) kernel: Option<KernelCounters>,
+}
+
+/// What the capture thread leaves when it ends.
+#[derive(Debug)]
+pub(crate) struct CaptureEnd {
+    pub(crate) damage: Vec<Damage>,
+    pub(crate) source: SourceCounters,
+    pub(crate) error: Option<CaptureError>,
+    pub(crate) hours_watched: (u64, u64),
+}
+
+/// A worker's queue is gone: it ended by a bug.
+#[derive(Debug)]
+struct WorkerGone;
+
+pub(crate) struct CaptureLoop {
+    source: Box<dyn Source>,
+    live: bool,
+    lateness_ns: i64,
+    clock: HourClock,
+    hour: u64,
+    counts: CaptureCounts,
+    dispatcher: Dispatcher,
+    lanes: Vec<Lane>,
+    /// Hour marks that found a full queue on a tap: pushed before anything newer, so order holds and nobody waits.
+    pending: Vec<VecDeque<Message>>,
+    /// The frames of the block in hand, by worker.
+    lists: Vec<Vec<FrameRecord>>,
+    spare: Arc<ArrayQueue<Vec<FrameRecord>>>,
+    pool: BlockPool,
+    parker: Parker,
+    gauges: Arc<Gauges>,
+    reports: Sender<Report>,
+    idle_ns: u64,
+    kernel_read: Instant,
+    kernel_now: KernelCounters,
+    kernel_at_hour: KernelCounters,
+}
+
+/// What [`CaptureLoop::new`] is given besides the source.
+pub(crate) struct Wiring {
+    pub(crate) lateness_ns: i64,
+    pub(crate) queue_blocks: usize,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) spare: Arc<ArrayQueue<Vec<FrameRecord>>>,
+    pub(crate) parker: Parker,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) reports: Sender<Report>,
+}
+
+impl CaptureLoop {
+    pub(crate) fn new(source: Box<dyn Source>, wiring: Wiring) -> Self {
+        let Wiring {
+            lateness_ns,
+            queue_blocks,
+            dispatcher,
+            lanes,
+            spare,
+            parker,
+            gauges,
+            reports,
+        } = wiring;
+        let workers = lanes.len();
+        Self {
+            live: source.is_live(),
+            source,
+            lateness_ns,
+            clock: HourClock::new(),
+            hour: 0,
+            counts: CaptureCounts {
+                queue_drops: vec![0; workers],
+                ..CaptureCounts::default()
+            },
+            dispatcher,
+            lanes,
+            pending: (0..workers).map(|_| VecDeque::new()).collect(),
+            lists: (0..workers).map(|_| Vec::new()).collect(),
+            spare,
+            pool: BlockPool::new(workers, queue_blocks),
+            parker,
+            gauges,
+            reports,
+            idle_ns: 0,
+            kernel_read: Instant::now(),
+            kernel_now: KernelCounters::default(),
+            kernel_at_hour: KernelCounters::default(),
+        }
+    }
+
+    /// Runs until the source ends, fails, or `stop` is set; then ends the last hour and the workers.
+    pub(crate) fn run(mut self, stop: &AtomicBool) {
+        let error = match self.capture(stop) {
+            Ok(()) => None,
+            Err(Ended::Source(error)) => Some(error),
+            Err(Ended::Worker) => return, // the collector sees the missing worker itself
+        };
+        self.read_kernel(true);
+        if self.finish().is_err() {
+            return;
+        }
+        let end = CaptureEnd {
+            damage: self.source.damage().to_vec(),
+            source: self.source.counters(),
+            error,
+            hours_watched: self.clock.watched(),
+        };
+        let _ = self.reports.send(Report::CaptureEnd(Box::new(end)));
+    }
+
+    fn capture(&mut self, stop: &AtomicBool) -> Result<(), Ended> {
+        while !stop.load(Relaxed) {
+            let index = self.free_block()?;
+            let Some(block) = self.pool.fill(index) else { continue };
+            block.clear();
+            let asleep = Instant::now();
+            let fill = self.source.fill(block).map_err(Ended::Source)?;
+            self.hand_out(index)?;
+            self.show();
+            match fill {
+                Fill::Frames => {}
+                Fill::Idle => {
+                    // A silent tap waits inside the source.
+                    self.idle_ns += u64::try_from(asleep.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                    self.close_silent_hour()?;
+                }
+                Fill::End => return Ok(()),
+            }
+            if self.live {
+                self.push_pending();
+                self.read_kernel(false);
+            }
+        }
+        Ok(())
+    }
+
+    fn free_block(&mut self) -> Result<usize, Ended> {
+        loop {
+            if let Some(index) = self.pool.take() {
+                return Ok(index);
+            }
+            self.wait()?;
+        }
+    }
+
+    /// Hands every frame of a filled block to its worker, with the hour marks between them.
+    fn hand_out(&mut self, index: usize) -> Result<(), WorkerGone> {
+        let block = Arc::clone(self.pool.share(index));
+        let alone = self.lanes.len() == 1;
+        for record in &block.frames {
+            match self.clock.step(record.time_ns) {
+                Step::Within => {}
+                Step::Late => self.counts.late += 1,
+                Step::Crosses => {
+                    self.flush(&block)?;
+                    self.turn(record.time_ns)?;
+                }
+            }
+            self.count(record);
+            let worker = if alone {
+                0
+            } else {
+                self.dispatcher.worker(block.frame(record))
+            };
+            self.lists[worker].push(*record);
+        }
+        self.flush(&block)
+    }
+
+    #[inline]
+    fn count(&mut self, record: &FrameRecord) {
+        let counts = &mut self.counts;
+        counts.received += 1;
+        counts.wire_bytes += u64::from(record.wire_bytes);
+        counts.first_ns = Some(
+            counts
+                .first_ns
+                .map_or(record.time_ns, |first| first.min(record.time_ns)),
+        );
+        counts.last_ns = Some(counts.last_ns.map_or(record.time_ns, |last| last.max(record.time_ns)));
+    }
+
+    /// Sends each worker its share of the block so far.
+    fn flush(&mut self, block: &Arc<Block>) -> Result<(), WorkerGone> {
+        for worker in 0..self.lists.len() {
+            if self.lists[worker].is_empty() {
+                continue;
+            }
+            let empty = self.spare.pop().unwrap_or_default();
+            let frames = std::mem::replace(&mut self.lists[worker], empty);
+            let batch = Batch {
+                block: Arc::clone(block),
+                frames,
+                handed_over: Instant::now(),
+            };
+            self.send(worker, Message::Frames(batch))?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, worker: usize, message: Message) -> Result<(), WorkerGone> {
+        if self.live {
+            self.send_or_drop(worker, message)
+        } else {
+            self.send_or_wait(worker, message)
+        }
+    }
+
+    fn send_or_wait(&mut self, worker: usize, mut message: Message) -> Result<(), WorkerGone> {
+        loop {
+            match self.lanes[worker].push(message) {
+                Ok(()) => return Ok(()),
+                Err(back) => message = back,
+            }
+            // Only this lane counts: at the end of the run other workers have ended already, as they were told to.
+            if self.lanes[worker].is_gone() {
+                return Err(WorkerGone);
+            }
+            self.nap();
+        }
+    }
+
+    fn send_or_drop(&mut self, worker: usize, message: Message) -> Result<(), WorkerGone> {
+        if self.lanes[worker].is_gone() {
+            return Err(WorkerGone);
+        }
+        self.push_pending_of(worker);
+        let blocked = !self.pending[worker].is_empty();
+        let back = if blocked {
+            Err(message)
+        } else {
+            self.lanes[worker].push(message)
+        };
+        match back {
+            Ok(()) => {}
+            Err(Message::Frames(mut batch)) => {
+                let frames = batch.frames.len() as u64;
+                self.counts.queue_drops[worker] += frames;
+                self.gauges.workers[worker].queue_dropped.fetch_add(frames, Relaxed);
+                batch.frames.clear();
+                let _ = self.spare.push(batch.frames);
+            }
+            Err(mark) => self.pending[worker].push_back(mark),
+        }
+        Ok(())
+    }
+
+    fn push_pending(&mut self) {
+        for worker in 0..self.pending.len() {
+            self.push_pending_of(worker);
+        }
+    }
+
+    fn push_pending_of(&mut self, worker: usize) {
+        while let Some(message) = self.pending[worker].pop_front() {
+            if let Err(message) = self.lanes[worker].push(message) {
+                self.pending[worker].push_front(message);
+                return;
+            }
+        }
+    }
+
+    /// The open hour is over: tells the workers and the collector, opens the hour of `time_ns`.
+    fn turn(&mut self, time_ns: i64) -> Result<(), WorkerGone> {
+        if self.live {
+            self.read_kernel(true);
+        }
+        let period = self.clock.turn(time_ns);
+        self.end_hour(HourMark {
+            number: self.hour,
+            period,
+            last: false,
+        })
+    }
+
+    fn end_hour(&mut self, mark: HourMark) -> Result<(), WorkerGone> {
+        let workers = self.lanes.len();
+        let mut counts = std::mem::take(&mut self.counts);
+        self.counts.queue_drops = vec![0; workers];
+        if self.live {
+            let (now, before) = (
+                self.kernel_now,
+                std::mem::replace(&mut self.kernel_at_hour, self.kernel_now),
+            );
+            counts.kernel = Some(KernelCounters {
+                received: now.received.saturating_sub(before.received),
+                dropped_kernel: now.dropped_kernel.saturating_sub(before.dropped_kernel),
+                dropped_interface: now.dropped_interface.saturating_sub(before.dropped_interface),
+            });
+        }
+        let _ = self.reports.send(Report::Hour {
+            mark,
+            counts: Box::new(counts),
+        });
+        self.hour += 1;
+        for worker in 0..workers {
+            self.send(worker, Message::Hour(mark))?;
+        }
+        Ok(())
+    }
+
+    /// Packet time stands still on a silent tap; its hour ends by the wall clock, a little late.
+    fn close_silent_hour(&mut self) -> Result<(), WorkerGone> {
+        let Some(end_ns) = self.clock.open_hour_end_ns() else {
+            return Ok(());
+        };
+        let now_ns = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |now| now.as_nanos() as i64);
+        if self.live && now_ns >= end_ns.saturating_add(self.lateness_ns) {
+            self.turn(now_ns)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Ends the last hour and the workers. Even a tap waits here: nothing more is captured.
+    fn finish(&mut self) -> Result<(), WorkerGone> {
+        if let Some(period) = self.clock.finish() {
+            self.end_hour(HourMark {
+                number: self.hour,
+                period,
+                last: true,
+            })?;
+        }
+        for worker in 0..self.lanes.len() {
+            while let Some(message) = self.pending[worker].pop_front() {
+                self.send_or_wait(worker, message)?;
+            }
+            self.send_or_wait(worker, Message::End)?;
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Result<(), WorkerGone> {
+        if self.lanes.iter().any(Lane::is_gone) {
+            return Err(WorkerGone);
+        }
+        self.nap();
+        Ok(())
+    }
+
+    fn nap(&mut self) {
+        let asleep = Instant::now();
+        self.parker.park_timeout(NAP);
+        self.idle_ns += u64::try_from(asleep.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    }
+
+    fn read_kernel(&mut self, now: bool) {
+        if now || self.kernel_read.elapsed() >= KERNEL_PERIOD {
+            self.kernel_read = Instant::now();
+            if let Some(counters) = self.source.kernel_counters() {
+                self.kernel_now = counters;
+                let gauges = &self.gauges.capture;
+                gauges.kernel_received.store(counters.received, Relaxed);
+                gauges.kernel_dropped.store(counters.dropped_kernel, Relaxed);
+                gauges.interface_dropped.store(counters.dropped_interface, Relaxed);
+            }
+        }
+    }
+
+    fn show(&mut self) {
+        let gauges = &self.gauges.capture;
+        let source = self.source.counters();
+        gauges.received.store(source.frames, Relaxed);
+        gauges.filtered.store(source.filtered, Relaxed);
+        gauges.input_bytes.store(source.input_bytes, Relaxed);
+        gauges.input_bytes_total.store(source.input_bytes_total, Relaxed);
+        gauges.idle_ns.store(self.idle_ns, Relaxed);
+        gauges
+            .newest_ns
+            .store(self.clock.newest_ns().unwrap_or_default(), Relaxed);
+        for (lane, worker) in self.lanes.iter().zip(&self.gauges.workers) {
+            worker.queue_waiting.store(lane.waiting() as u64, Relaxed);
+        }
+    }
+}
+
+/// Why capturing ended before the source did.
+enum Ended {
+    Source(CaptureError),
+    Worker,
+}
+
+impl From<WorkerGone> for Ended {
+    fn from(_: WorkerGone) -> Self {
+        Self::Worker
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! Numbers that threads show while they run: relaxed atomics, one writer each, written once per block.
+//!
+//! In: stores by the capture thread and the workers. Out: a [`Snapshot`] for consoles and progress bars. Final results never
+//! come from here (they travel with the parts), so a reader may see numbers of slightly different moments.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use balefire_capture::{KernelCounters, SourceCounters};
+use balefire_detect::{Accounting, QueueDrops, Reject, Shared};
+use crossbeam::utils::CachePadded;
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+
+use crate::run::{LatencyNs, QueueGauge, Snapshot, ThreadUse};
+
+/// Written by the capture thread.
+#[derive(Debug, Default)]
+pub(crate) struct CaptureGauges {
+    pub(crate) received: AtomicU64,
+    pub(crate) wire_bytes: AtomicU64,
+    pub(crate) late: AtomicU64,
+    pub(crate) filtered: AtomicU64,
+    pub(crate) input_bytes: AtomicU64,
+    pub(crate) input_bytes_total: AtomicU64,
+    pub(crate) newest_ns: AtomicI64,
+    pub(crate) idle_ns: AtomicU64,
+    pub(crate) kernel_received: AtomicU64,
+    pub(crate) kernel_dropped: AtomicU64,
+    pub(crate) interface_dropped: AtomicU64,
+}
+
+/// Written by one worker, but for the queue's two, which the capture thread writes.
+#[derive(Debug)]
+pub(crate) struct WorkerGauges {
+    pub(crate) decoded: AtomicU64,
+    pub(crate) rejects: [AtomicU64; Reject::COUNT],
+    pub(crate) decode_panics: AtomicU64,
+    pub(crate) connections: AtomicU64,
+    pub(crate) hosts: AtomicU64,
+    pub(crate) timelines: AtomicU64,
+    pub(crate) evictions: AtomicU64,
+    pub(crate) idle_ns: AtomicU64,
+    pub(crate) queue_waiting: AtomicU64,
+    pub(crate) queue_dropped: AtomicU64,
+    /// Locked by its worker once per block and by the reader once a second.
+    pub(crate) latency: Mutex<Histogram<u64>>,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct Gauges {
+    pub(crate) capture: CachePadded<CaptureGauges>,
+    pub(crate) workers: Vec<CachePadded<WorkerGauges>>,
+    queue_blocks: usize,
+    live: bool,
+    started: Instant,
+}
+
+impl WorkerGauges {
+    fn new() -> Self {
+        Self {
+            decoded: AtomicU64::new(0),
+            rejects: [const { AtomicU64::new(0) }; Reject::COUNT],
+            decode_panics: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            hosts: AtomicU64::new(0),
+            timelines: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
+            idle_ns: AtomicU64::new(0),
+            queue_waiting: AtomicU64::new(0),
+            queue_dropped: AtomicU64::new(0),
+            latency: Mutex::new(new_histogram()),
+        }
+    }
+}
+
+/// 1 us to 100 s at two digits: 20 KB, fixed, so recording never allocates.
+fn new_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1_000, 100_000_000_000, 2).unwrap_or_else(|_| unreachable!("the bounds are constants"))
+}
+
+impl Gauges {
+    pub(crate) fn new(workers: usize, queue_blocks: usize, live: bool) -> Arc<Self> {
+        Arc::new(Self {
+            capture: CachePadded::default(),
+            workers: (0..workers).map(|_| CachePadded::new(WorkerGauges::new())).collect(),
+            queue_blocks,
+            live,
+            started: Instant::now(),
+        })
+    }
+
+    /// Latency over all workers.
+    pub(crate) fn latency(&self) -> LatencyNs {
+        let mut all = new_histogram();
+        for worker in &self.workers {
+            // Both have the same bounds, so adding cannot fail.
+            let _ = all.add(&*worker.latency.lock());
+        }
+        if all.is_empty() {
+            return LatencyNs::default();
+        }
+        LatencyNs {
+            p50: all.value_at_quantile(0.5),
+            p99: all.value_at_quantile(0.99),
+            p999: all.value_at_quantile(0.999),
+            max: all.max(),
+        }
+    }
+
+    fn accounting(&self) -> Accounting {
+        let capture = &self.capture;
+        let sum =
+            |read: fn(&WorkerGauges) -> &AtomicU64| self.workers.iter().map(|w| read(w).load(Relaxed)).sum::<u64>();
+        let rejects = Reject::ALL.iter().filter_map(|&reject| {
+            let frames: u64 = self
+                .workers
+                .iter()
+                .map(|w| w.rejects[reject as usize].load(Relaxed))
+                .sum();
+            (frames > 0).then_some((reject, frames))
+        });
+        let drops = self.workers.iter().enumerate().filter_map(|(worker, w)| {
+            let frames = w.queue_dropped.load(Relaxed);
+            (frames > 0).then_some(QueueDrops {
+                worker: worker as u32,
+                frames,
+            })
+        });
+        Accounting {
+            received: capture.received.load(Relaxed),
+            wire_bytes: capture.wire_bytes.load(Relaxed),
+            decoded: sum(|w| &w.decoded),
+            rejects: rejects.collect(),
+            queue_drops: drops.collect(),
+            decode_panics: sum(|w| &w.decode_panics),
+            late: capture.late.load(Relaxed),
+            kernel_drops: self.live.then(|| capture.kernel_dropped.load(Relaxed)),
+            interface_drops: self.live.then(|| capture.interface_dropped.load(Relaxed)),
+        }
+    }
+
+    fn source(&self) -> SourceCounters {
+        let capture = &self.capture;
+        SourceCounters {
+            frames: capture.received.load(Relaxed),
+            filtered: capture.filtered.load(Relaxed),
+            input_bytes: capture.input_bytes.load(Relaxed),
+            input_bytes_total: capture.input_bytes_total.load(Relaxed),
+        }
+    }
+
+    fn kernel(&self) -> Option<KernelCounters> {
+        let capture = &self.capture;
+        self.live.then(|| KernelCounters {
+            received: capture.kernel_received.load(Relaxed),
+            dropped_kernel: capture.kernel_dropped.load(Relaxed),
+            dropped_interface: capture.interface_dropped.load(Relaxed),
+        })
+    }
+}
+
+/// Turns gauges into snapshots; keeps what the last one saw, for rates.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    gauges: Arc<Gauges>,
+    last: Instant,
+    last_received: u64,
+    last_wire_bytes: u64,
+    last_idle_ns: Vec<u64>,
+}
+
+impl Watch {
+    pub(crate) fn new(gauges: Arc<Gauges>) -> Self {
+        let threads = gauges.workers.len() + 1;
+        Self {
+            gauges,
+            last: Instant::now(),
+            last_received: 0,
+            last_wire_bytes: 0,
+            last_idle_ns: vec![0; threads],
+        }
+    }
+
+    pub(crate) fn snapshot(&mut self, shared: &Shared) -> Snapshot {
+        let gauges = Arc::clone(&self.gauges);
+        let seconds = self.last.elapsed().as_secs_f64().max(1e-9);
+        self.last = Instant::now();
+        let accounting = gauges.accounting();
+        let packets = accounting.received.saturating_sub(self.last_received);
+        let bytes = accounting.wire_bytes.saturating_sub(self.last_wire_bytes);
+        (self.last_received, self.last_wire_bytes) = (accounting.received, accounting.wire_bytes);
+        let sum = |read: fn(&WorkerGauges) -> &AtomicU64| gauges.workers.iter().map(|w| read(w).load(Relaxed)).sum();
+        Snapshot {
+            elapsed_s: gauges.started.elapsed().as_secs_f64(),
+            source: gauges.source(),
+            kernel: gauges.kernel(),
+            packets_per_s: packets as f64 / seconds,
+            bits_per_s: bytes as f64 * 8.0 / seconds,
+            queues: gauges
+                .workers
+                .iter()
+                .map(|w| queue_gauge(w, gauges.queue_blocks))
+                .collect(),
+            threads: self.threads(seconds),
+            latency: gauges.latency(),
+            connections: sum(|w| &w.connections),
+            hosts: sum(|w| &w.hosts),
+            timelines: sum(|w| &w.timelines),
+            evictions: sum(|w| &w.evictions),
+            packet_time_ns: (accounting.received > 0).then(|| gauges.capture.newest_ns.load(Relaxed)),
+            servers: shared.servers(SHOWN_SERVERS),
+            countries: shared.country_rows(SHOWN_COUNTRIES),
+            accounting,
+        }
+    }
+
+    /// What part of the time since the last snapshot each thread did not wait.
+    fn threads(&mut self, seconds: f64) -> Vec<ThreadUse> {
+        let capture = std::iter::once(("capture".to_owned(), self.gauges.capture.idle_ns.load(Relaxed)));
+        let workers = self.gauges.workers.iter().enumerate();
+        let workers = workers.map(|(number, w)| (format!("worker-{number}"), w.idle_ns.load(Relaxed)));
+        let named = capture.chain(workers).zip(&mut self.last_idle_ns);
+        named
+            .map(|((name, idle_ns), last)| {
+                let idle = idle_ns.saturating_sub(std::mem::replace(last, idle_ns)) as f64 / 1e9 / seconds;
+                ThreadUse {
+                    name,
+                    busy: (1.0 - idle).clamp(0.0, 1.0),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Rows of the live lists: a screen's worth.
+const SHOWN_SERVERS: usize = 20;
+const SHOWN_COUNTRIES: usize = 10;
+
+fn queue_gauge(worker: &WorkerGauges, capacity: usize) -> QueueGauge {
+    QueueGauge {
+        blocks: worker.queue_waiting.load(Relaxed) as usize,
+        capacity,
+        dropped: worker.queue_dropped.load(Relaxed),
+    }
+}

@@ -1,0 +1,187 @@
+//! The hour clock of the data path: says when packet time crosses a UTC hour, and which packets come late.
+//!
+//! In: packet times in capture order. Out: whether a packet belongs to the open hour, opens another, or is late. The
+//! open hour closes at the first packet beyond its end; what arrives after that with an older time counts in the hour that
+//! is open then, as late. Not its job: wall clocks (a silent tap's hour is closed by the capture loop).
+
+use balefire_detect::{Period, PeriodKind};
+
+/// Nanoseconds in an hour.
+pub(crate) const HOUR_NS: i64 = 3_600_000_000_000;
+
+/// An hour whose first or last packet is at most this far from its edge counts as wholly watched: quieter taps exist, but
+/// a file does not say when its capture was started.
+const EDGE_TOLERANCE_NS: i64 = 60_000_000_000;
+
+/// What a packet's time does to the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It belongs to the open hour.
+    Within,
+    /// It is older than the open hour: counted there, as late.
+    Late,
+    /// The open hour is over; [`HourClock::turn`] must be called before the packet is handed on.
+    Crosses,
+}
+
+/// Follows the hours.
+#[derive(Debug)]
+pub(crate) struct HourClock {
+    start_ns: i64,
+    end_ns: i64,
+    run_first_ns: Option<i64>,
+    newest_ns: i64,
+    hours: u64,
+    first_hour_ns: i64,
+}
+
+impl HourClock {
+    pub(crate) fn new() -> Self {
+        // An empty open hour before all time: the first packet is within none.
+        Self {
+            start_ns: 0,
+            end_ns: 0,
+            run_first_ns: None,
+            newest_ns: i64::MIN,
+            hours: 0,
+            first_hour_ns: 0,
+        }
+    }
+
+    /// The hot call, once per packet.
+    #[inline]
+    pub(crate) fn step(&mut self, time_ns: i64) -> Step {
+        if time_ns >= self.start_ns && time_ns < self.end_ns {
+            self.newest_ns = self.newest_ns.max(time_ns);
+            return Step::Within;
+        }
+        self.step_outside(time_ns)
+    }
+
+    #[cold]
+    fn step_outside(&mut self, time_ns: i64) -> Step {
+        if self.run_first_ns.is_none() {
+            self.run_first_ns = Some(time_ns);
+            self.first_hour_ns = hour_of(time_ns);
+            self.open(time_ns);
+            return Step::Within;
+        }
+        if time_ns < self.start_ns {
+            Step::Late
+        } else {
+            Step::Crosses
+        }
+    }
+
+    /// Closes the open hour and opens the one of `time_ns`; returns the closed one.
+    pub(crate) fn turn(&mut self, time_ns: i64) -> Period {
+        let closed = self.period(false);
+        self.open(time_ns);
+        closed
+    }
+
+    /// Closes the open hour at the end of the run; `None` if there was no packet.
+    pub(crate) fn finish(&self) -> Option<Period> {
+        self.run_first_ns.map(|_| self.period(true))
+    }
+
+    /// End of the open hour, `None` before the first packet.
+    pub(crate) fn open_hour_end_ns(&self) -> Option<i64> {
+        self.run_first_ns.map(|_| self.end_ns)
+    }
+
+    /// Newest packet time, `None` before the first packet.
+    pub(crate) fn newest_ns(&self) -> Option<i64> {
+        self.run_first_ns.map(|_| self.newest_ns)
+    }
+
+    /// Hours opened so far, and hours from the first to the open one.
+    pub(crate) fn watched(&self) -> (u64, u64) {
+        let spanned = if self.hours == 0 {
+            0
+        } else {
+            self.start_ns.saturating_sub(self.first_hour_ns) / HOUR_NS + 1
+        };
+        (self.hours, spanned.unsigned_abs())
+    }
+
+    fn open(&mut self, time_ns: i64) {
+        self.start_ns = hour_of(time_ns);
+        self.end_ns = self.start_ns.saturating_add(HOUR_NS);
+        self.newest_ns = self.newest_ns.max(time_ns);
+        self.hours += 1;
+    }
+
+    fn period(&self, run_ends: bool) -> Period {
+        let begun_late = self
+            .run_first_ns
+            .is_some_and(|first| first.saturating_sub(self.start_ns) > EDGE_TOLERANCE_NS);
+        let ended_early = run_ends && self.end_ns.saturating_sub(self.newest_ns) > EDGE_TOLERANCE_NS;
+        let partial = begun_late || ended_early;
+        Period {
+            kind: PeriodKind::Hour,
+            start_ns: self.start_ns,
+            end_ns: self.end_ns,
+            partial,
+        }
+    }
+}
+
+/// Start of the UTC hour of a time; saturates at the ends of the range.
+fn hour_of(time_ns: i64) -> i64 {
+    time_ns.div_euclid(HOUR_NS).checked_mul(HOUR_NS).unwrap_or(i64::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: i64 = 1_700_000_000_000_000_000 / HOUR_NS * HOUR_NS;
+
+    #[test]
+    fn crossing_closes_and_late_stays_open() {
+        let mut clock = HourClock::new();
+        assert_eq!(clock.finish(), None);
+        assert_eq!(clock.step(T0 + 5), Step::Within);
+        assert_eq!(clock.step(T0 + HOUR_NS - 1), Step::Within);
+        assert_eq!(clock.step(T0 + HOUR_NS), Step::Crosses);
+        let closed = clock.turn(T0 + HOUR_NS);
+        assert_eq!(
+            (closed.start_ns, closed.end_ns, closed.partial),
+            (T0, T0 + HOUR_NS, false)
+        );
+        assert_eq!(clock.step(T0 + HOUR_NS - 1), Step::Late);
+        assert!(clock.finish().is_some_and(|last| last.partial));
+        assert_eq!(clock.watched(), (2, 2));
+    }
+
+    #[test]
+    fn a_gap_is_not_an_hour() {
+        let mut clock = HourClock::new();
+        clock.step(T0);
+        assert_eq!(clock.step(T0 + 5 * HOUR_NS), Step::Crosses);
+        clock.turn(T0 + 5 * HOUR_NS);
+        assert_eq!(clock.watched(), (2, 6));
+    }
+
+    #[test]
+    fn edges_decide_what_is_partial() {
+        let mut clock = HourClock::new();
+        clock.step(T0 + 2 * EDGE_TOLERANCE_NS);
+        assert!(clock.turn(T0 + HOUR_NS).partial, "begun two minutes late");
+        clock.step(T0 + 2 * HOUR_NS - 1);
+        assert!(
+            clock.finish().is_some_and(|last| !last.partial),
+            "watched to the last nanosecond"
+        );
+    }
+
+    #[test]
+    fn extreme_times_do_not_overflow() {
+        let mut clock = HourClock::new();
+        clock.step(i64::MIN);
+        clock.turn(i64::MAX);
+        assert_eq!(clock.step(i64::MIN), Step::Late);
+        assert!(clock.finish().is_some());
+    }
+}

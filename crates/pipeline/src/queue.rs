@@ -1,0 +1,247 @@
+//! What crosses threads, and the lanes it crosses on: one bounded lock-free queue per worker, one way back for empty lists.
+//!
+//! The unit is a [`Batch`]: one worker's share of a block's frames, with a reference on the block. A block is free again
+//! when its last batch is dropped, which the capture thread sees from the reference count: no lock, no allocation.
+//! Not its job: who gets which frame (dispatch) and what happens to it (worker).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use balefire_capture::{Block, FrameRecord};
+use balefire_detect::Period;
+use crossbeam::queue::ArrayQueue;
+use crossbeam::sync::{Parker, Unparker};
+
+/// One worker's share of a block.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) block: Arc<Block>,
+    pub(crate) frames: Vec<FrameRecord>,
+    /// Wall time of the hand-over, for latency only.
+    pub(crate) handed_over: Instant,
+}
+
+/// What a worker is told, in order.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Work.
+    Frames(Batch),
+    /// An hour is over: answer with its part.
+    Hour(HourMark),
+    /// Nothing follows: answer with the rest.
+    End,
+}
+
+/// The end of an hour, at its place between the frames.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HourMark {
+    /// Counts the hours of the run, from 0.
+    pub(crate) number: u64,
+    pub(crate) period: Period,
+    /// The run ends with it: connections still open are told as closed in it.
+    pub(crate) last: bool,
+}
+
+/// The capture thread's side of one worker's queue.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    queue: Arc<ArrayQueue<Message>>,
+    wake: Unparker,
+    gone: Arc<AtomicBool>,
+}
+
+/// The worker's side.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    queue: Arc<ArrayQueue<Message>>,
+    parker: Parker,
+    capture: Unparker,
+    gone: Arc<AtomicBool>,
+}
+
+/// How long a thread sleeps at most before it looks again; wake-ups are explicit, this only bounds a missed one.
+const NAP: Duration = Duration::from_millis(20);
+
+/// A queue for `blocks` messages; `capture` wakes the capture thread when the worker has taken one.
+pub(crate) fn lane(blocks: usize, capture: Unparker) -> (Lane, Inbox) {
+    let queue = Arc::new(ArrayQueue::new(blocks.max(1)));
+    let parker = Parker::new();
+    let gone = Arc::new(AtomicBool::new(false));
+    let lane = Lane {
+        queue: Arc::clone(&queue),
+        wake: parker.unparker().clone(),
+        gone: Arc::clone(&gone),
+    };
+    (
+        lane,
+        Inbox {
+            queue,
+            parker,
+            capture,
+            gone,
+        },
+    )
+}
+
+impl Lane {
+    /// Hands a message over, or gives it back if the queue is full.
+    pub(crate) fn push(&self, message: Message) -> Result<(), Message> {
+        let pushed = self.queue.push(message);
+        self.wake.unpark();
+        pushed
+    }
+
+    /// Messages waiting.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether the worker has ended, by a bug if nobody told it to.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+}
+
+impl Inbox {
+    /// The next message; sleeps while there is none. `idle_ns` grows by the time slept. Where the capture thread is gone
+    /// without a word (another worker failed) that is the end.
+    pub(crate) fn pop(&self, idle_ns: &mut u64) -> Message {
+        loop {
+            // Looked at before the queue: what the capture thread pushed last is then taken all the same.
+            let alone = Arc::strong_count(&self.queue) == 1;
+            if let Some(message) = self.queue.pop() {
+                self.capture.unpark();
+                return message;
+            }
+            if alone {
+                return Message::End;
+            }
+            let asleep = Instant::now();
+            self.parker.park_timeout(NAP);
+            *idle_ns += asleep.elapsed().as_nanos() as u64;
+        }
+    }
+
+    /// Tells the capture thread that a block may be free again.
+    pub(crate) fn done(&self) {
+        self.capture.unpark();
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::Release);
+        self.capture.unpark();
+    }
+}
+
+/// The capture thread's blocks. Sized so that a tap always finds a free one: every worker can hold its whole queue and
+/// one batch in work, each of another block, and one block is left.
+#[derive(Debug)]
+pub(crate) struct BlockPool {
+    blocks: Vec<Arc<Block>>,
+    most: usize,
+}
+
+impl BlockPool {
+    pub(crate) fn new(workers: usize, queue_blocks: usize) -> Self {
+        let most = workers * (queue_blocks.max(1) + 1) + 1;
+        Self {
+            blocks: Vec::with_capacity(most),
+            most,
+        }
+    }
+
+    /// A block nobody else holds, empty. The first free one is taken: it is the one most likely still in the cache.
+    /// Blocks are made only when needed, so a short run or a quiet tap stays small.
+    pub(crate) fn take(&mut self) -> Option<usize> {
+        let free = self.blocks.iter_mut().position(|block| Arc::get_mut(block).is_some());
+        match free {
+            None if self.blocks.len() < self.most => {
+                self.blocks.push(Arc::new(Block::new()));
+                Some(self.blocks.len() - 1)
+            }
+            found => found,
+        }
+    }
+
+    /// The block of a number that [`BlockPool::take`] gave, to be filled.
+    pub(crate) fn fill(&mut self, index: usize) -> Option<&mut Block> {
+        Arc::get_mut(&mut self.blocks[index])
+    }
+
+    /// The block of a number, to be shared.
+    pub(crate) fn share(&self, index: usize) -> &Arc<Block> {
+        &self.blocks[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_free_when_its_last_batch_is_gone() {
+        let mut pool = BlockPool::new(1, 1);
+        let first = pool.take().unwrap();
+        let held = Arc::clone(pool.share(first));
+        let also_held = Arc::clone(pool.share(first));
+        assert!(pool.fill(first).is_none());
+        assert_ne!(pool.take(), Some(first));
+        drop(held);
+        assert_ne!(pool.take(), Some(first));
+        drop(also_held);
+        assert_eq!(pool.take(), Some(first));
+    }
+
+    #[test]
+    fn the_pool_has_an_end() {
+        let mut pool = BlockPool::new(2, 1);
+        let held: Vec<_> = (0..5)
+            .map(|_| {
+                let index = pool.take().unwrap();
+                Arc::clone(pool.share(index))
+            })
+            .collect();
+        assert_eq!(pool.take(), None);
+        drop(held);
+        assert!(pool.take().is_some());
+    }
+
+    #[test]
+    fn a_full_lane_gives_back_and_a_dropped_inbox_is_seen() {
+        let (lane, inbox) = lane(1, Parker::new().unparker().clone());
+        assert!(lane.push(Message::End).is_ok());
+        assert!(matches!(lane.push(Message::End), Err(Message::End)));
+        assert!(!lane.is_gone());
+        let mut idle_ns = 0;
+        assert!(matches!(inbox.pop(&mut idle_ns), Message::End));
+        drop(inbox);
+        assert!(lane.is_gone());
+    }
+
+    #[test]
+    fn a_capture_thread_that_is_gone_ends_its_workers() {
+        let (lane, inbox) = lane(2, Parker::new().unparker().clone());
+        let period = Period {
+            kind: balefire_detect::PeriodKind::Hour,
+            start_ns: 0,
+            end_ns: 1,
+            partial: true,
+        };
+        let mark = HourMark {
+            number: 0,
+            period,
+            last: false,
+        };
+        assert!(lane.push(Message::Hour(mark)).is_ok());
+        drop(lane);
+        let mut idle_ns = 0;
+        assert!(
+            matches!(inbox.pop(&mut idle_ns), Message::Hour(_)),
+            "what was pushed comes first"
+        );
+        assert!(matches!(inbox.pop(&mut idle_ns), Message::End));
+    }
+}

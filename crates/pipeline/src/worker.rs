@@ -1,0 +1,225 @@
+//! A worker thread: takes batches, decodes them, follows their connections, feeds its detector, answers hour marks.
+//!
+//! In: messages of its queue. Out: reports to the collector and gauges. It owns its tables; nothing it touches per packet
+//! is shared or locked. Not its job: choosing frames (dispatch) and merging (collector).
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use balefire_capture::{Block, FrameRecord};
+use balefire_decode::{Address, FragmentPlace, FragmentTable, Frame, Packet, Reject, Transport, decode};
+use balefire_detect::Detector;
+use balefire_track::{Arrival, Tracker};
+use crossbeam::channel::Sender;
+use crossbeam::queue::ArrayQueue;
+
+use crate::collector::Report;
+use crate::gauges::{Gauges, WorkerGauges};
+use crate::queue::{Batch, HourMark, Inbox, Message};
+
+/// Frames decoded before any table is touched, so that their table lines can be fetched from memory side by side.
+/// 64 arrivals are 8 KiB: they stay in the first-level cache between the passes.
+const CHUNK: usize = 64;
+
+/// What a worker counted in the open hour.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerCounts {
+    pub(crate) decoded: u64,
+    pub(crate) rejects: [u64; Reject::COUNT],
+    pub(crate) decode_panics: u64,
+}
+
+impl Default for WorkerCounts {
+    fn default() -> Self {
+        Self {
+            decoded: 0,
+            rejects: [0; Reject::COUNT],
+            decode_panics: 0,
+        }
+    }
+}
+
+impl WorkerCounts {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.decoded += other.decoded;
+        self.decode_panics += other.decode_panics;
+        for (sum, frames) in self.rejects.iter_mut().zip(other.rejects) {
+            *sum += frames;
+        }
+    }
+}
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) number: usize,
+    pub(crate) inbox: Inbox,
+    pub(crate) spare: Arc<ArrayQueue<Vec<FrameRecord>>>,
+    pub(crate) reports: Sender<Report>,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) fragments: FragmentTable,
+    pub(crate) tracker: Tracker,
+    pub(crate) detector: Detector,
+    pub(crate) keep_timelines: bool,
+}
+
+impl Worker {
+    /// Works until told that nothing follows.
+    pub(crate) fn run(mut self) {
+        let mut counts = WorkerCounts::default();
+        let mut totals = WorkerCounts::default();
+        let mut idle_ns = 0;
+        loop {
+            let message = self.inbox.pop(&mut idle_ns);
+            self.own_gauges().idle_ns.store(idle_ns, Relaxed);
+            match message {
+                Message::Frames(batch) => self.batch(batch, &mut counts, &totals),
+                Message::Hour(mark) => {
+                    totals.add(&counts);
+                    self.hour(mark, std::mem::take(&mut counts));
+                }
+                Message::End => return self.end(),
+            }
+        }
+    }
+
+    fn batch(&mut self, batch: Batch, counts: &mut WorkerCounts, before: &WorkerCounts) {
+        let Batch {
+            block,
+            mut frames,
+            handed_over,
+        } = batch;
+        self.frames(&block, &frames, counts);
+        drop(block);
+        self.inbox.done();
+        self.show(counts, before);
+        let waited_ns = u64::try_from(handed_over.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.own_gauges()
+            .latency
+            .lock()
+            .saturating_record_n(waited_ns, frames.len() as u64);
+        frames.clear();
+        // The way back holds a list for every block of every queue; one too many is simply freed.
+        let _ = self.spare.push(frames);
+    }
+
+    /// Three passes over a chunk: decode all, then (inside `track`) fetch all table lines, then update all.
+    fn frames(&mut self, block: &Block, records: &[FrameRecord], counts: &mut WorkerCounts) {
+        let mut arrivals = [NO_ARRIVAL; CHUNK];
+        for chunk in records.chunks(CHUNK) {
+            let mut decoded = 0;
+            let mut next = 0;
+            while next < chunk.len() {
+                // Decoding is pure, so a bug in it costs one frame: what was decoded before stays.
+                let attempt = catch_unwind(AssertUnwindSafe(|| {
+                    while let Some(record) = chunk.get(next) {
+                        let frame = block.frame(record);
+                        next += 1;
+                        match decode(frame) {
+                            Ok(packet) => {
+                                arrivals[decoded] = arrival(record, frame, packet);
+                                decoded += 1;
+                            }
+                            Err(reject) => counts.rejects[reject as usize] += 1,
+                        }
+                    }
+                }));
+                counts.decode_panics += u64::from(attempt.is_err());
+            }
+            counts.decoded += decoded as u64;
+            let arrivals = &mut arrivals[..decoded];
+            for arrival in arrivals.iter_mut() {
+                if arrival.packet.fragment != FragmentPlace::Whole {
+                    self.fragments.resolve(&mut arrival.packet, arrival.time_ns);
+                }
+            }
+            self.tracker.batch(arrivals, &mut self.detector);
+        }
+    }
+
+    fn hour(&mut self, mark: HourMark, counts: WorkerCounts) {
+        if mark.last {
+            self.tracker.flush(&mut self.detector);
+        } else {
+            // What timed out within the hour is told in it, whether or not this worker saw a later packet.
+            self.tracker.advance(mark.period.end_ns, &mut self.detector);
+        }
+        let part = Box::new(self.detector.close_hour());
+        // The collector outlives the workers; if it failed, the run is ending anyway.
+        let _ = self.reports.send(Report::Part {
+            number: mark.number,
+            part,
+            counts,
+        });
+    }
+
+    fn end(mut self) {
+        let part = if self.keep_timelines {
+            self.detector.finish_with_timelines()
+        } else {
+            self.detector.finish()
+        };
+        let _ = self.reports.send(Report::WorkerEnd(Box::new(part)));
+    }
+
+    fn show(&self, hour: &WorkerCounts, before: &WorkerCounts) {
+        let gauges = self.own_gauges();
+        gauges.decoded.store(before.decoded + hour.decoded, Relaxed);
+        gauges
+            .decode_panics
+            .store(before.decode_panics + hour.decode_panics, Relaxed);
+        for (index, gauge) in gauges.rejects.iter().enumerate() {
+            gauge.store(before.rejects[index] + hour.rejects[index], Relaxed);
+        }
+        let tracked = self.tracker.counters();
+        let detected = self.detector.gauges();
+        gauges.connections.store(tracked.live, Relaxed);
+        gauges.hosts.store(detected.hosts, Relaxed);
+        gauges.timelines.store(detected.timelines, Relaxed);
+        gauges
+            .evictions
+            .store(tracked.evicted() + detected.evictions(), Relaxed);
+    }
+
+    fn own_gauges(&self) -> &WorkerGauges {
+        &self.gauges.workers[self.number]
+    }
+}
+
+#[inline]
+fn arrival<'a>(record: &FrameRecord, frame: Frame<'a>, packet: Packet) -> Arrival<'a> {
+    Arrival {
+        time_ns: record.time_ns,
+        wire_bytes: record.wire_bytes,
+        packet,
+        frame: frame.bytes,
+    }
+}
+
+/// Fills the chunk array before its first use; never handed on.
+const NO_ARRIVAL: Arrival<'static> = Arrival {
+    time_ns: 0,
+    wire_bytes: 0,
+    packet: Packet {
+        src: Address::UNSPECIFIED,
+        dst: Address::UNSPECIFIED,
+        src_port: 0,
+        dst_port: 0,
+        transport: Transport(0),
+        tcp_flags: 0,
+        fragment: FragmentPlace::Whole,
+        tunnels: 0,
+        sequence: 0,
+        acknowledgement: 0,
+        window: 0,
+        fragment_offset: 0,
+        fragment_bytes: 0,
+        fragment_id: 0,
+        payload_offset: 0,
+        payload_captured: 0,
+        payload_bytes: 0,
+        ip_bytes: 0,
+    },
+    frame: &[],
+};

@@ -1,0 +1,204 @@
+//! From hash to slot: buckets of one cache line, open addressing over neighbouring buckets.
+//!
+//! In: a hash and a slot number. Out: slots whose keys may be equal; comparing them is the caller's job. The index has
+//! its full size from the start, but its memory is zero pages that the operating system gives when first written, so an
+//! idle one is small and no growth ever pauses the worker.
+
+use crate::prefetch;
+
+/// 32-bit words in a bucket: a cache line of 64 bytes.
+const BUCKET_WORDS: usize = 16;
+/// Entries of a bucket; its last word counts the entries that belong here or earlier but found room only later.
+const ENTRIES: usize = BUCKET_WORDS - 1;
+/// Entries planned per bucket at the most: at two thirds of its room, few overflow (Poisson with mean 10: 1 in 20).
+const PLANNED_ENTRIES: usize = 10;
+
+type Bucket = [u32; BUCKET_WORDS];
+
+#[derive(Debug)]
+pub(crate) struct Index {
+    /// Buckets from `start` on, so that each is one cache line. An entry is the upper bits of the hash over the slot
+    /// number plus one; 0 is free.
+    words: Vec<u32>,
+    start: usize,
+    bucket_mask: usize,
+    /// Bits of an entry that hold the slot.
+    slot_mask: u32,
+}
+
+impl Index {
+    /// For at most `slots` slots, numbered below that.
+    pub(crate) fn new(slots: usize) -> Self {
+        let buckets = slots.div_ceil(PLANNED_ENTRIES).next_power_of_two();
+        let words = vec![0_u32; (buckets + 1) * BUCKET_WORDS];
+        let start = words
+            .as_ptr()
+            .align_offset(BUCKET_WORDS * size_of::<u32>())
+            .min(BUCKET_WORDS);
+        let slot_bits = usize::BITS - slots.leading_zeros();
+        Self {
+            words,
+            start,
+            bucket_mask: buckets - 1,
+            slot_mask: (1 << slot_bits) - 1,
+        }
+    }
+
+    /// Asks for the bucket of `hash`.
+    #[inline]
+    pub(crate) fn prefetch(&self, hash: u64) {
+        prefetch::fetch(&self.words[self.word_of(self.home(hash))]);
+    }
+
+    /// The first slot in the home bucket of `hash` that may be the one, to prefetch it; it proves nothing.
+    #[inline]
+    pub(crate) fn candidate(&self, hash: u64) -> Option<u32> {
+        let bucket = self.bucket(self.home(hash));
+        let matches = self.matches(bucket, self.tag(hash));
+        (matches != 0).then(|| (bucket[matches.trailing_zeros() as usize] & self.slot_mask) - 1)
+    }
+
+    /// The slot with this hash for which `is_it` says yes.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let tag = self.tag(hash);
+        let mut at = self.home(hash);
+        for _ in 0..=self.bucket_mask {
+            let bucket = self.bucket(at);
+            let mut matches = self.matches(bucket, tag);
+            while matches != 0 {
+                let slot = (bucket[matches.trailing_zeros() as usize] & self.slot_mask) - 1;
+                if is_it(slot) {
+                    return Some(slot);
+                }
+                matches &= matches - 1;
+            }
+            if bucket[ENTRIES] == 0 {
+                return None;
+            }
+            at = (at + 1) & self.bucket_mask;
+        }
+        None
+    }
+
+    /// Enters a slot, which must be below the number given to [`Index::new`] and not entered yet.
+    pub(crate) fn insert(&mut self, hash: u64, slot: u32) {
+        let entry = self.tag(hash) | (slot + 1);
+        let mut at = self.home(hash);
+        // There is always room: a bucket has more entries than are planned for it.
+        for _ in 0..=self.bucket_mask {
+            let bucket = self.bucket_mut(at);
+            if let Some(free) = bucket[..ENTRIES].iter_mut().find(|entry| **entry == 0) {
+                *free = entry;
+                return;
+            }
+            bucket[ENTRIES] += 1;
+            at = (at + 1) & self.bucket_mask;
+        }
+    }
+
+    /// Takes out a slot that was entered with this hash.
+    pub(crate) fn remove(&mut self, hash: u64, slot: u32) {
+        let entry = self.tag(hash) | (slot + 1);
+        let mut at = self.home(hash);
+        for _ in 0..=self.bucket_mask {
+            let bucket = self.bucket_mut(at);
+            if let Some(found) = bucket[..ENTRIES].iter_mut().find(|other| **other == entry) {
+                *found = 0;
+                return;
+            }
+            bucket[ENTRIES] = bucket[ENTRIES].saturating_sub(1);
+            at = (at + 1) & self.bucket_mask;
+        }
+    }
+
+    /// Bytes reserved, used or not.
+    pub(crate) fn bytes(&self) -> usize {
+        self.words.len() * size_of::<u32>()
+    }
+
+    #[inline]
+    fn home(&self, hash: u64) -> usize {
+        hash as usize & self.bucket_mask
+    }
+
+    #[inline]
+    fn tag(&self, hash: u64) -> u32 {
+        (hash >> 32) as u32 & !self.slot_mask
+    }
+
+    #[inline]
+    fn word_of(&self, at: usize) -> usize {
+        self.start + at * BUCKET_WORDS
+    }
+
+    #[inline]
+    fn bucket(&self, at: usize) -> &Bucket {
+        let first = self.word_of(at);
+        self.words[first..].first_chunk().unwrap_or(&[0; BUCKET_WORDS])
+    }
+
+    #[inline]
+    fn bucket_mut(&mut self, at: usize) -> &mut Bucket {
+        let first = self.word_of(at);
+        #[allow(
+            clippy::expect_used,
+            reason = "there is one bucket more than `at` can name, for the alignment"
+        )]
+        self.words[first..].first_chunk_mut().expect("bucket inside the index")
+    }
+
+    /// One bit per entry with this tag. An entry matches if, with the tag taken out, a slot (plus one) is left.
+    #[inline]
+    fn matches(&self, bucket: &Bucket, tag: u32) -> u32 {
+        let mut matches = 0;
+        for (place, entry) in bucket[..ENTRIES].iter().enumerate() {
+            let is_match = (entry ^ tag).wrapping_sub(1) < self.slot_mask;
+            matches |= u32::from(is_match) << place;
+        }
+        matches
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_one_cache_line() {
+        let index = Index::new(1000);
+        assert_eq!(std::ptr::from_ref(index.bucket(3)).addr() % 64, 0);
+    }
+
+    #[test]
+    fn entries_are_found_until_removed_even_when_all_collide() {
+        let slots = 120_u32;
+        let mut index = Index::new(slots as usize);
+        // One home bucket and one tag for all: everything overflows.
+        let hash = 0xdead_beef_0000_0005;
+        (0..slots).for_each(|slot| index.insert(hash, slot));
+        for slot in (0..slots).step_by(2) {
+            assert_eq!(index.find(hash, |other| other == slot), Some(slot));
+            index.remove(hash, slot);
+            assert_eq!(index.find(hash, |other| other == slot), None);
+            assert_eq!(index.find(hash, |other| other == slot + 1), Some(slot + 1));
+        }
+        (1..slots).step_by(2).for_each(|slot| index.remove(hash, slot));
+        assert!(
+            index.words.iter().all(|word| *word == 0),
+            "nothing is left, overflow counts included"
+        );
+    }
+
+    #[test]
+    fn the_highest_slot_fits_beside_the_tag() {
+        for slots in [1, 2, 3, 4, 255, 256, 257] {
+            let mut index = Index::new(slots);
+            let last = slots as u32 - 1;
+            index.insert(u64::MAX, last);
+            assert_eq!(index.candidate(u64::MAX), Some(last));
+            index.insert(0, 0);
+            assert_eq!(index.find(0, |slot| slot == 0), Some(0));
+        }
+    }
+}
