@@ -10,37 +10,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use balefire_benches::variants::Random;
-use balefire_detect::{BASE_RATE, DEPTH, MEASURES, PARTS, part_measures};
+use balefire_benches::boost::{Node, Rows, boost, value};
+use balefire_detect::{BASE_RATE, MEASURES};
 
-/// Every level of a tree asks one question of all rows, so a leaf is the answers as a number.
-const LEAVES: usize = 1 << DEPTH;
-/// Trees of the table.
-const TREES: usize = 360;
-/// Share of a tree's own estimate that is kept.
-const RATE: f64 = 0.12;
-/// Weight of doubt in a leaf, in rows at even odds.
-const DOUBT: f64 = 4.0;
-/// Quantiles a measure is cut at.
-const CUTS: usize = 62;
 /// Weight of rows by variant: as seen, cut to a window, with tasking, fast, scaled, over days.
-const WEIGHTS: [f64; 6] = [1.0, 0.04, 0.4, 0.3, 0.03, 0.15];
-
-/// Rows of measures, by column.
-struct Rows {
-    label: Vec<bool>,
-    weight: Vec<f64>,
-    variant: Vec<u8>,
-    columns: Vec<Vec<f32>>,
-}
-
-/// One tree.
-struct Tree {
-    part: usize,
-    measures: [usize; DEPTH],
-    cuts: [f32; DEPTH],
-    leaves: [f64; LEAVES],
-}
+const WEIGHTS: [f64; 6] = [1.0, 0.03, 0.08, 0.08, 0.02, 0.08];
 
 fn main() -> anyhow::Result<()> {
     let (table, learn, check) = arguments()?;
@@ -114,166 +88,8 @@ fn read_file(path: &Path, rows: &mut Rows) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Quantiles of a column, without repeats.
-fn quantiles(column: &[f32]) -> Vec<f32> {
-    let mut sample: Vec<f32> = column.iter().step_by(1 + column.len() / 200_000).copied().collect();
-    sample.sort_unstable_by(f32::total_cmp);
-    let mut cuts: Vec<f32> = (1..=CUTS)
-        .map(|cut| sample[(sample.len() - 1) * cut / (CUTS + 1)])
-        .collect();
-    cuts.dedup();
-    // A little above the value, so that rounding in a measure that can only take a few values never changes sides.
-    cuts.iter().map(|cut| cut + cut.abs() * 1e-4 + 1e-6).collect()
-}
-
-/// Gradient boosting of the logistic loss with Newton leaves (Friedman 2001), trees that ask one question per level.
-fn boost(rows: &Rows) -> Vec<Tree> {
-    let cuts: Vec<Vec<f32>> = rows.columns.iter().map(|column| quantiles(column)).collect();
-    let binned: Vec<Vec<u8>> = rows
-        .columns
-        .iter()
-        .zip(&cuts)
-        .map(|(column, cuts)| {
-            column
-                .iter()
-                .map(|value| cuts.partition_point(|cut| cut < value) as u8)
-                .collect()
-        })
-        .collect();
-    let mut random = Random::new(1);
-    let mut score = vec![0.0_f64; rows.label.len()];
-    let mut trees: Vec<Tree> = Vec::new();
-    while trees.len() < TREES {
-        let mut sample = sample(rows, &score, &mut random);
-        // Parts take turns, so each says what it can and none is starved by the first; the last, of all measures together, mends
-        // what each has left.
-        let turn = trees.len() % (2 * PARTS.len() - 2);
-        let part = if turn % 2 == 1 { PARTS.len() - 1 } else { turn / 2 };
-        let Some((tree, gain)) = grow(part, &binned, &cuts, &mut sample, &mut random) else {
-            break;
-        };
-        for (row, score) in score.iter_mut().enumerate() {
-            *score += tree.leaves[leaf(&tree, rows, row)];
-        }
-        if trees.len().is_multiple_of(20) {
-            eprintln!("tree {} part {} gain {gain:.1}", trees.len(), PARTS[tree.part]);
-        }
-        trees.push(tree);
-    }
-    trees
-}
-
-/// Rows of one tree with their first and second derivative.
-struct Sample {
-    rows: Vec<u32>,
-    gradient: Vec<f64>,
-    curvature: Vec<f64>,
-    leaf: Vec<u8>,
-}
-
-/// All rows that are still badly told, a share of the others with their weight raised.
-fn sample(rows: &Rows, score: &[f64], random: &mut Random) -> Sample {
-    let mut sample = Sample {
-        rows: Vec::new(),
-        gradient: Vec::new(),
-        curvature: Vec::new(),
-        leaf: Vec::new(),
-    };
-    for (row, score) in score.iter().enumerate() {
-        let probability = 1.0 / (1.0 + (-score).exp());
-        let gradient = f64::from(u8::from(rows.label[row])) - probability;
-        let keep = (gradient.abs() * 20.0).clamp(0.08, 1.0);
-        if random.unit() < keep {
-            let weight = rows.weight[row] / keep;
-            sample.rows.push(row as u32);
-            sample.gradient.push(weight * gradient);
-            sample.curvature.push(weight * probability * (1.0 - probability));
-        }
-    }
-    sample.leaf = vec![0; sample.rows.len()];
-    sample
-}
-
-/// The best tree of a part and the loss it takes away.
-fn grow(
-    part: usize,
-    binned: &[Vec<u8>],
-    cuts: &[Vec<f32>],
-    sample: &mut Sample,
-    random: &mut Random,
-) -> Option<(Tree, f64)> {
-    sample.leaf.fill(0);
-    let (mut measures, mut thresholds) = ([0; DEPTH], [0.0; DEPTH]);
-    let mut gain = 0.0;
-    for level in 0..DEPTH {
-        let mut best = (f64::MIN, 0, 0);
-        for &measure in part_measures(part) {
-            if random.unit() < 0.3 && best.0 > f64::MIN {
-                continue;
-            }
-            let (candidate, cut) = split(&binned[measure], cuts[measure].len(), sample, level);
-            if candidate > best.0 {
-                best = (candidate, measure, cut);
-            }
-        }
-        gain = best.0;
-        measures[level] = best.1;
-        thresholds[level] = *cuts[best.1].get(best.2)?;
-        for (at, row) in sample.rows.iter().enumerate() {
-            sample.leaf[at] |= u8::from(usize::from(binned[best.1][*row as usize]) > best.2) << level;
-        }
-    }
-    let mut sums = [(0.0, 0.0); LEAVES];
-    for at in 0..sample.rows.len() {
-        let sum = &mut sums[usize::from(sample.leaf[at])];
-        sum.0 += sample.gradient[at];
-        sum.1 += sample.curvature[at];
-    }
-    let leaves = sums.map(|(gradient, curvature)| (RATE * gradient / (curvature + DOUBT)).clamp(-1.0, 1.0));
-    Some((
-        Tree {
-            part,
-            measures,
-            cuts: thresholds,
-            leaves,
-        },
-        gain,
-    ))
-}
-
-/// The cut of a measure that takes away most loss over all leaves of a level.
-fn split(column: &[u8], cuts: usize, sample: &Sample, level: usize) -> (f64, usize) {
-    const BINS: usize = 64;
-    let mut sums = vec![(0.0_f64, 0.0_f64); BINS << level];
-    for (at, row) in sample.rows.iter().enumerate() {
-        let sum = &mut sums[usize::from(sample.leaf[at]) * BINS + usize::from(column[*row as usize])];
-        sum.0 += sample.gradient[at];
-        sum.1 += sample.curvature[at];
-    }
-    let worth = |(gradient, curvature): (f64, f64)| gradient * gradient / (curvature + DOUBT);
-    let mut gains = vec![0.0; cuts];
-    for leaf in sums.chunks_exact(BINS) {
-        let total = leaf.iter().fold((0.0, 0.0), |sum, bin| (sum.0 + bin.0, sum.1 + bin.1));
-        let mut below = (0.0, 0.0);
-        for (gain, bin) in gains.iter_mut().zip(leaf) {
-            below = (below.0 + bin.0, below.1 + bin.1);
-            *gain += worth(below) + worth((total.0 - below.0, total.1 - below.1));
-        }
-    }
-    gains.iter().enumerate().fold(
-        (f64::MIN, 0),
-        |best, (cut, &gain)| if gain > best.0 { (gain, cut) } else { best },
-    )
-}
-
-fn leaf(tree: &Tree, rows: &Rows, row: usize) -> usize {
-    (0..DEPTH)
-        .map(|level| usize::from(rows.columns[tree.measures[level]][row] > tree.cuts[level]) << level)
-        .sum()
-}
-
-fn predict(trees: &[Tree], rows: &Rows, row: usize) -> f64 {
-    trees.iter().map(|tree| tree.leaves[leaf(tree, rows, row)]).sum()
+fn predict(trees: &[Vec<Node>], rows: &Rows, row: usize) -> f64 {
+    trees.iter().map(|tree| value(tree, rows, row)).sum()
 }
 
 /// Weight of a checked row: as rows of the stated base rate.
@@ -372,8 +188,8 @@ fn reliability(scores: &[f64], check: &Rows) -> String {
     text
 }
 
-/// The table as Rust source; slope and base are folded in.
-fn source(trees: &[Tree], slope: f64, base: f64) -> String {
+/// The table as Rust source; the slope is folded in.
+fn source(trees: &[Vec<Node>], slope: f64, base: f64) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -381,30 +197,65 @@ fn source(trees: &[Tree], slope: f64, base: f64) -> String {
     );
     let _ = writeln!(
         text,
-        "//! In: nothing. Out: trees of {DEPTH} questions over the measures of `shape`, leaves in thousandths of a natural"
+        "//! In: nothing. Out: trees over the measures of `shape`, estimates in thousandths of a natural logarithm, calibrated at"
     );
     let _ = writeln!(
         text,
-        "//! logarithm, calibrated at one beacon in a thousand timelines. Not its job: asking them, that is `score_timing`'s.\n"
+        "//! one beacon in a thousand timelines. Not its job: asking them, that is `score_timing`'s.\n"
     );
-    let _ = writeln!(text, "use super::Tree;\n");
+    let _ = writeln!(text, "use super::Node;\n");
     let _ = writeln!(
         text,
         "/// Log-odds before anything is measured, thousandths.\npub(super) const BASE: i32 = {};\n",
         (base * 1000.0).round()
     );
+    let mut start = 0;
+    let roots: Vec<String> = trees
+        .iter()
+        .map(|tree| {
+            start += tree.len();
+            (start - tree.len()).to_string()
+        })
+        .collect();
     let _ = writeln!(
         text,
-        "/// In the order they were fitted: each mends what those before it left wrong.\n#[rustfmt::skip]\n#[allow(clippy::approx_constant, reason = \"cuts are measured, not meant\")]\npub(super) static TREES: [Tree; {}] = [",
-        trees.len()
+        "/// Where the trees begin, in the order they were fitted: each mends what those before it left wrong."
     );
+    let _ = writeln!(
+        text,
+        "#[rustfmt::skip]\npub(super) static ROOTS: [u16; {}] = [{}];\n",
+        roots.len(),
+        roots.join(", ")
+    );
+    let _ = writeln!(
+        text,
+        "const fn n(measure: u8, cut: f32, first_child: u16, value: i16) -> Node {{\n    Node {{ cut, first_child, value, measure }}\n}}\n\nconst fn l(own: u16, value: i16) -> Node {{\n    Node {{ cut: f32::INFINITY, first_child: own, value, measure: 0 }}\n}}\n"
+    );
+    let _ = writeln!(
+        text,
+        "/// A tree a line. Questions: measure, cut, first child, estimate; leaves: own place, estimate."
+    );
+    let _ = writeln!(
+        text,
+        "#[rustfmt::skip]\n#[allow(clippy::approx_constant, reason = \"cuts are measured, not meant\")]"
+    );
+    let _ = writeln!(text, "pub(super) static NODES: [Node; {start}] = [");
+    start = 0;
     for tree in trees {
-        let leaves = tree.leaves.map(|leaf| (leaf * slope * 1000.0).round() as i16);
-        let _ = writeln!(
-            text,
-            "    Tree {{ part: {}, measures: {:?}, cuts: {:?}, leaves: {leaves:?} }},",
-            tree.part, tree.measures, tree.cuts
-        );
+        text.push_str("   ");
+        for (at, node) in tree.iter().enumerate() {
+            let estimate = (node.value * slope * 1000.0).round() as i16;
+            let _ = match node.question {
+                Some((measure, cut)) => write!(
+                    text,
+                    " n({measure}, {cut:?}, {}, {estimate}),",
+                    start + node.first_child
+                ),
+                None => write!(text, " l({}, {estimate}),", start + at),
+            };
+        }
+        text.push('\n');
+        start += tree.len();
     }
     let _ = writeln!(text, "];");
     text

@@ -48,6 +48,5 @@ pub use summary::{
 };
 pub use timeline::{BINS_PER_OCTAVE, COLLAPSE_NS, INTERVAL_BINS, Timeline};
 pub use timing::{
-    BASE_RATE, DEPTH, LEAST_CHECK_INS, MEASURES, PARTS, Shape, TIMING_PARTS, Timing, TimingPart, part_measures,
-    score_timing, shape,
+    BASE_RATE, LEAST_CHECK_INS, MEASURES, PARTS, Shape, TIMING_PARTS, Timing, TimingPart, score_timing, shape,
 };

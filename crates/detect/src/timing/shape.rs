@@ -14,37 +14,25 @@ use crate::timeline::BINS_PER_OCTAVE;
 pub const MEASURES: usize = 63;
 
 /// Parts of the score, by what they look at.
-pub const PARTS: [&str; 5] = ["interval", "sleep", "recent", "hours", "together"];
+pub const PARTS: [&str; 6] = ["count", "interval", "sleep", "recent", "order", "hours"];
 
-/// The measures that trees of a part may ask about, as indices. The number of intervals is in all: it says how much the others
-/// can be trusted.
-pub fn part_measures(part: usize) -> &'static [usize] {
-    const INTERVAL: [usize; 34] = [
-        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
-        38, 54, 55, 60,
-    ];
-    const SLEEP: [usize; 31] = [
-        0, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38,
-        39, 40, 60,
-    ];
-    const RECENT: [usize; 22] = [
-        0, 9, 12, 13, 14, 28, 38, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55,
-    ];
-    const HOURS: [usize; 22] = [
-        0, 9, 12, 13, 14, 16, 23, 24, 27, 28, 39, 40, 46, 54, 55, 56, 57, 58, 59, 60, 61, 62,
-    ];
-    // Those that say most alone, of all parts: what only their combination shows.
-    const TOGETHER: [usize; 30] = [
-        0, 4, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16, 19, 24, 25, 27, 36, 38, 40, 41, 42, 45, 46, 49, 52, 54, 55, 58, 60, 61,
-    ];
-    match part {
-        0 => &INTERVAL,
-        1 => &SLEEP,
-        2 => &RECENT,
-        3 => &HOURS,
-        _ => &TOGETHER,
+/// The part each measure belongs to.
+pub(super) const PART_OF: [u8; MEASURES] = {
+    let mut parts = [1; MEASURES];
+    let mut at = 0;
+    while at < MEASURES {
+        parts[at] = match at {
+            0 | 15 | 28 => 0,
+            17..=40 => 2,
+            41..=53 => 3,
+            54 | 55 => 4,
+            56..=62 => 5,
+            _ => 1,
+        };
+        at += 1;
     }
-}
+    parts
+};
 
 /// Measures, and what falls out for people on the way.
 #[derive(Clone, Debug)]
@@ -57,16 +45,26 @@ pub struct Shape {
 impl Shape {
     /// The one measure of each part that says most to people, in the order of [`PARTS`].
     pub(crate) fn part_values(&self) -> [f64; PARTS.len()] {
-        [GAIN, SLEEP_WITHIN_30_PERCENT, RECENT_SPREAD, HOURS_OCCUPIED, BURSTINESS].map(|at| f64::from(self.measures[at]))
+        let measure = |at: usize| f64::from(self.measures[at]);
+        let intervals = measure(LN_COUNT).exp().round();
+        [
+            intervals,
+            measure(GAIN),
+            measure(SLEEP_WITHIN_30_PERCENT),
+            measure(RECENT_SPREAD),
+            measure(NEIGHBOUR_CORRELATION),
+            measure(HOURS_OCCUPIED),
+        ]
     }
 }
 
 // Places in the row of measures that have a name outside of it.
+const LN_COUNT: usize = 0;
 const GAIN: usize = 8;
 const SLEEP_WITHIN_30_PERCENT: usize = 33;
 const RECENT_SPREAD: usize = 51;
+const NEIGHBOUR_CORRELATION: usize = 54;
 const HOURS_OCCUPIED: usize = 60;
-const BURSTINESS: usize = 13;
 
 /// Puts measures one after the other.
 struct Row {

@@ -87,8 +87,11 @@ fn parts_add_up_and_have_names() {
         assert!((sum - timing.log_odds).abs() < 1e-9);
         assert!((timing.probability - 1.0 / (1.0 + (-sum).exp())).abs() < 1e-12);
         let names: Vec<&str> = timing.parts.iter().map(|part| part.name).collect();
-        assert_eq!(names, ["prior", "interval", "sleep", "recent", "hours", "together", "few"]);
-        assert_eq!(timing.parts[6].value, f64::from(timeline.check_ins()));
+        assert_eq!(
+            names,
+            ["prior", "count", "interval", "sleep", "recent", "order", "hours", "few"]
+        );
+        assert_eq!(timing.parts[7].value, f64::from(timeline.check_ins()));
     }
 }
 
@@ -135,7 +138,7 @@ fn a_sleep_of_a_minute_and_of_ten_look_alike() {
         score_timing(&beacon(64.0, 0.3, 40)),
         score_timing(&beacon(512.0, 0.3, 40)),
     );
-    for part in 1..4 {
+    for part in 1..6 {
         assert!(
             (one.parts[part].log_odds - ten.parts[part].log_odds).abs() < 1.0,
             "{one:?} {ten:?}"
