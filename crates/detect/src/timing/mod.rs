@@ -3,7 +3,7 @@
 //! In: a [`Timeline`]. Out: [`Timing`], a pure function of it, without allocation. Not its job: what the two ends are (an NTP
 //! client is as regular as a beacon); context scores that.
 //!
-//! Measures of the bounded state ([`shape`]: likelihood ratios of windows against Poisson and log-normal traffic, shares near
+//! Measures of the bounded state ([`shape()`]: likelihood ratios of windows against Poisson and log-normal traffic, shares near
 //! multiples of the sleep, exact recent intervals, hours) are weighed by a fitted table of small trees;
 //! what each question moves is added to the part its measure belongs to. Nothing absolute is asked of an interval. How the table is fitted: `benches/src/bin/fit_timing.rs`.
 

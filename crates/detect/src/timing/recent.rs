@@ -11,7 +11,7 @@ pub(super) const RECENT_MEASURES: usize = 13;
 /// The recent intervals, at most 24.
 #[derive(Clone, Debug)]
 pub(super) struct Recent {
-    /// In the order of [`super::shape`].
+    /// In the order of [`super::shape()`].
     pub(super) measures: [f32; RECENT_MEASURES],
     count: usize,
     /// In order of length.

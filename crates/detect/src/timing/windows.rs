@@ -1,7 +1,7 @@
 //! Windows over the interval histogram: how many intervals lie close together, and how much better that fits a beacon.
 //!
 //! In: the histogram. Out: the densest window of each width, and the likelihood of a renewal process with bounded support
-//! against Poisson traffic. Not its job: what is made of it, that is [`super::shape`]'s.
+//! against Poisson traffic. Not its job: what is made of it, that is [`super::shape()`]'s.
 
 use crate::timeline::{BINS_PER_OCTAVE, INTERVAL_BINS};
 
