@@ -83,7 +83,7 @@ struct Tap {
 
 impl Tap {
     fn new(name: &str) -> Option<Self> {
-        for (program, package) in [("ip", "iproute2"), ("tcpreplay", "tcpreplay")] {
+        for (program, package) in [("ip", "iproute2"), ("tcpreplay", "tcpreplay"), ("sysctl", "procps")] {
             if Command::new(program).arg("-V").output().is_err() {
                 skip(&format!("needs {program} (package {package})"));
                 return None;
