@@ -36,7 +36,7 @@ pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
             inputs,
             &plan,
             console,
-            &title(&flags.captures, Unit::Lines),
+            &title(&flags.captures, &typed(), Unit::Lines),
             &stop.asked,
         )?;
     } else {
@@ -47,7 +47,7 @@ pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
             Box::new(source),
             &plan,
             console,
-            &title(&flags.captures, Unit::Packets),
+            &title(&flags.captures, &typed(), Unit::Packets),
             &stop.asked,
         )?;
     }
@@ -87,7 +87,17 @@ fn failure(error: CaptureError) -> Failure {
     }
 }
 
-fn title(captures: &[PathBuf], unit: Unit) -> Title {
+/// What was typed after `balefire read`.
+fn typed() -> Vec<String> {
+    let arguments = std::env::args_os().skip(2);
+    arguments
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// The question can be asked again with all that was typed: without its flags (`--score-internal`, `--home`) it would have
+/// another answer. Standard input is gone by then.
+fn title(captures: &[PathBuf], typed: &[String], unit: Unit) -> Title {
     let names: Vec<String> = captures.iter().map(|path| path.display().to_string()).collect();
     let input = match &names[..] {
         [one] if one == "-" => "standard input".to_owned(),
@@ -97,13 +107,13 @@ fn title(captures: &[PathBuf], unit: Unit) -> Title {
     let again = names
         .iter()
         .all(|name| name != "-")
-        .then(|| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" "));
+        .then(|| typed.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "));
     Title { input, again, unit }
 }
 
-/// The name as a shell takes it.
+/// The word as a shell takes it.
 fn quoted(name: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./+:,@%".contains(letter);
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./+:,@%=".contains(letter);
     if !name.is_empty() && name.chars().all(plain) {
         name.to_owned()
     } else {
@@ -117,10 +127,12 @@ mod tests {
 
     #[test]
     fn titles() {
-        assert_eq!(title(&["-".into()], Unit::Packets).input, "standard input");
-        assert!(title(&["-".into()], Unit::Packets).again.is_none());
-        let two = title(&["a.pcap".into(), "it's.pcap".into()], Unit::Packets);
+        let none = title(&["-".into()], &["-".to_owned()], Unit::Packets);
+        assert_eq!(none.input, "standard input");
+        assert!(none.again.is_none());
+        let typed = ["--home=10.0.0.0/8", "a.pcap", "it's.pcap"].map(str::to_owned);
+        let two = title(&["a.pcap".into(), "it's.pcap".into()], &typed, Unit::Packets);
         assert_eq!(two.input, "a.pcap and 1 more");
-        assert_eq!(two.again.as_deref(), Some("a.pcap 'it'\\''s.pcap'"));
+        assert_eq!(two.again.as_deref(), Some("--home=10.0.0.0/8 a.pcap 'it'\\''s.pcap'"));
     }
 }

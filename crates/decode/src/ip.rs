@@ -163,22 +163,8 @@ fn blank(src: Address, dst: Address, ip_bytes: usize) -> Packet {
     Packet {
         src,
         dst,
-        src_port: 0,
-        dst_port: 0,
-        transport: Transport(0),
-        tcp_flags: 0,
-        fragment: FragmentPlace::Whole,
-        tunnels: 0,
-        sequence: 0,
-        acknowledgement: 0,
-        window: 0,
-        fragment_offset: 0,
-        fragment_bytes: 0,
-        fragment_id: 0,
-        payload_offset: 0,
-        payload_captured: 0,
-        payload_bytes: 0,
         ip_bytes: saturated(ip_bytes),
+        ..Packet::BLANK
     }
 }
 

@@ -125,6 +125,30 @@ pub struct Packet {
     pub ip_bytes: u32,
 }
 
+impl Packet {
+    /// A packet of which nothing is known: where one is filled in step by step, and for arrays before their first use.
+    pub const BLANK: Self = Self {
+        src: Address::UNSPECIFIED,
+        dst: Address::UNSPECIFIED,
+        src_port: 0,
+        dst_port: 0,
+        transport: Transport(0),
+        tcp_flags: 0,
+        fragment: FragmentPlace::Whole,
+        tunnels: 0,
+        sequence: 0,
+        acknowledgement: 0,
+        window: 0,
+        fragment_offset: 0,
+        fragment_bytes: 0,
+        fragment_id: 0,
+        payload_offset: 0,
+        payload_captured: 0,
+        payload_bytes: 0,
+        ip_bytes: 0,
+    };
+}
+
 /// The outermost IP header of a frame, which is what counting tools count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outermost {

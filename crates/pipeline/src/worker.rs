@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use balefire_capture::{Block, FrameRecord};
-use balefire_decode::{Address, FragmentPlace, FragmentTable, Frame, Packet, Reject, Transport, decode};
+use balefire_decode::{FragmentPlace, FragmentTable, Frame, Packet, Reject, decode};
 use balefire_detect::Detector;
 use balefire_track::{Arrival, Tracker};
 use crossbeam::channel::Sender;
@@ -201,25 +201,6 @@ fn arrival<'a>(record: &FrameRecord, frame: Frame<'a>, packet: Packet) -> Arriva
 const NO_ARRIVAL: Arrival<'static> = Arrival {
     time_ns: 0,
     wire_bytes: 0,
-    packet: Packet {
-        src: Address::UNSPECIFIED,
-        dst: Address::UNSPECIFIED,
-        src_port: 0,
-        dst_port: 0,
-        transport: Transport(0),
-        tcp_flags: 0,
-        fragment: FragmentPlace::Whole,
-        tunnels: 0,
-        sequence: 0,
-        acknowledgement: 0,
-        window: 0,
-        fragment_offset: 0,
-        fragment_bytes: 0,
-        fragment_id: 0,
-        payload_offset: 0,
-        payload_captured: 0,
-        payload_bytes: 0,
-        ip_bytes: 0,
-    },
+    packet: Packet::BLANK,
     frame: &[],
 };

@@ -228,6 +228,9 @@ fn kind_words(kind: EvidenceKind) -> &'static str {
         EvidenceKind::ConnectionBeacon => "Repeating connections",
         EvidenceKind::Heartbeat => "Heartbeat inside a long connection",
         EvidenceKind::DnsBeacon => "Repeating DNS queries",
+        EvidenceKind::DnsTunnel => "Data in DNS names",
+        EvidenceKind::RepeatedSessions => "Repeated sessions, alike but not regular,",
+        EvidenceKind::DeadServer => "Retries to a dead server",
         _ => kind.name(),
     }
 }
