@@ -39,6 +39,9 @@ pub(crate) enum Command {
     Synth(SynthFlags),
     /// List the network interfaces, which of them can be opened, and what would mend the rest.
     Interfaces,
+    /// Look at an interface and its machine before they are trusted with a tap; every finding with the line that mends
+    /// it. Changes nothing. Exit code 1 where something must be mended.
+    Doctor(DoctorFlags),
     /// Check a settings file, or print the settings in effect.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -101,6 +104,20 @@ pub(crate) struct LiveFlags {
 
     #[command(flatten)]
     pub(crate) output: OutputFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DoctorFlags {
+    /// The interface; `balefire interfaces` lists them.
+    #[arg(value_name = "IFACE")]
+    pub(crate) interface: String,
+
+    /// One JSON object in place of the page.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
 }
 
 #[derive(Args, Debug)]

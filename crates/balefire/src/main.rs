@@ -5,6 +5,7 @@
 
 mod config;
 mod console;
+mod doctor;
 mod exit;
 mod flags;
 mod interfaces;
@@ -44,6 +45,7 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
         Command::Stats(flags) => stats::run(&flags),
         Command::Synth(flags) => synth::run(&flags),
         Command::Interfaces => interfaces::run(),
+        Command::Doctor(flags) => doctor::run(&flags),
         Command::Config(command) => config::run(&command),
     }
 }

@@ -6,6 +6,7 @@ mod answers;
 mod bench;
 mod captures;
 mod damage;
+mod doctor;
 mod hours;
 mod logs;
 mod settings;
