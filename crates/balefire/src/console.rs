@@ -14,6 +14,7 @@ use balefire_report::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::output;
+use crate::service::Attendant;
 
 /// Rows of live figures under one heading.
 const ROWS_PER_HEADING: u32 = 20;
@@ -47,6 +48,8 @@ pub(crate) struct Console<'a> {
     written: [u64; 4],
     not_written: u64,
     started: Instant,
+    /// Told of everything after the console itself.
+    attendants: Vec<Box<dyn Attendant>>,
 }
 
 impl<'a> Console<'a> {
@@ -80,7 +83,13 @@ impl<'a> Console<'a> {
             written: [0; 4],
             not_written: 0,
             started: Instant::now(),
+            attendants: Vec::new(),
         }
+    }
+
+    /// Tells another of everything, too.
+    pub(crate) fn attend(&mut self, attendant: Box<dyn Attendant>) {
+        self.attendants.push(attendant);
     }
 
     /// Takes the progress bar away; returns the run's length in seconds.
@@ -185,10 +194,19 @@ impl Observer for Console<'_> {
                 thousands(hour.accounting.received),
             ));
         }
-        self.write(hour)
+        let lost_before = self.not_written;
+        let written = self.write(hour);
+        let kept = written.is_ok() && self.not_written == lost_before;
+        for attendant in &mut self.attendants {
+            attendant.hour(hour, kept);
+        }
+        written
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {
+        for attendant in &mut self.attendants {
+            attendant.tick(snapshot);
+        }
         if matches!(self.screen, Screen::Rows { .. }) {
             self.tell_news(&snapshot.servers);
         }
@@ -239,7 +257,7 @@ fn row(snapshot: &Snapshot) -> LiveRow {
         hosts: snapshot.hosts,
         timelines: snapshot.timelines,
         evictions: snapshot.evictions,
-        servers: snapshot.servers.len() as u64,
+        servers: snapshot.servers_by_class.iter().sum(),
         countries: snapshot.countries.clone(),
     }
 }

@@ -91,6 +91,14 @@ pub(crate) struct LiveFlags {
     #[arg(long, help_heading = "Capture")]
     pub(crate) no_promiscuous: bool,
 
+    /// Answer Prometheus at ADDRESS:PORT. [without a value: 127.0.0.1:9477]
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = crate::service::metrics::DEFAULT_ADDRESS, help_heading = "Output")]
+    pub(crate) metrics: Option<String>,
+
+    /// The address of --metrics may be one that other machines can reach. There is no password.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) metrics_anywhere: bool,
+
     /// Stop by itself after so many seconds.
     #[arg(long, value_name = "SECONDS", help_heading = "Capture")]
     pub(crate) duration: Option<u64>,

@@ -14,6 +14,8 @@ use crate::flags::LiveFlags;
 use crate::output;
 use crate::plan::Plan;
 use crate::run::{self, Title};
+use crate::service::metrics;
+use crate::service::vitals::Vitals;
 use crate::settings::Settings;
 use crate::signals::{self, Ending};
 
@@ -40,7 +42,15 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
         EVERY_IN_A_LOG
     };
     let every = Duration::from_secs(flags.every.unwrap_or(default_every));
-    let console = Console::for_tap(plan.hours.as_ref(), plan.quiet, every);
+    let mut console = Console::for_tap(plan.hours.as_ref(), plan.quiet, every);
+    if flags.metrics.is_some()
+        && let Some(address) = settings.metrics.listen.0
+    {
+        let vitals = Vitals::new(&plan.sensor, plan.table_limits());
+        let bound = metrics::open(address, settings.metrics.anywhere, &vitals)?;
+        output::remark(&format!("metrics on http://{bound}/metrics"));
+        console.attend(Box::new(vitals));
+    }
     if !plan.quiet {
         output::remark(&format!("listening on {}, home {}", flags.interface, plan.detect.home));
     }

@@ -15,6 +15,7 @@ mod output;
 mod plan;
 mod read;
 mod run;
+mod service;
 mod settings;
 mod signals;
 mod stats;

@@ -75,6 +75,24 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Entries each kind of table may have, over all workers, by the names the pipeline shows them under.
+    pub(crate) fn table_limits(&self) -> Vec<(&'static str, u64)> {
+        let limits = &self.detect.limits;
+        let each = [
+            ("connections", self.pipeline.connections),
+            ("hosts", limits.hosts),
+            ("destinations", limits.addresses),
+            ("pairs", limits.pairs),
+            ("timelines", limits.timelines),
+            ("names", limits.names),
+        ];
+        let workers = self.pipeline.workers.max(1);
+        each.map(|(name, limit)| (name, limit.saturating_mul(workers) as u64))
+            .to_vec()
+    }
+}
+
 fn detect_settings(settings: &Settings, interface_networks: &[String]) -> Result<balefire_detect::Settings, Failure> {
     let limits = &settings.limits;
     Ok(balefire_detect::Settings {

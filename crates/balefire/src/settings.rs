@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Failure;
 use crate::flags::{LiveFlags, SettingFlags};
-use crate::values::{Count, CountryCode, Network, Score, SensorName};
+use crate::values::{Count, CountryCode, Listen, Network, Score, SensorName};
 
 /// Everything that can be set, in the sections of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) run: RunSection,
     pub(crate) capture: CaptureSection,
     pub(crate) limits: LimitsSection,
+    pub(crate) metrics: MetricsSection,
 }
 
 /// `[sensor]`
@@ -122,6 +123,16 @@ impl Default for CaptureSection {
     }
 }
 
+/// `[metrics]`: where `run` answers Prometheus; `live` does so only with `--metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MetricsSection {
+    /// Address and port, or `off`.
+    pub(crate) listen: Listen,
+    /// An address that other machines can reach is meant.
+    pub(crate) anywhere: bool,
+}
+
 /// `[limits]`: entries of each table and worker; at the limit the coldest goes, and is counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -177,6 +188,10 @@ impl Settings {
             self.capture.buffer_mb = flag("--buffer-mb", u64::from(buffer_mb).try_into())?;
         }
         self.capture.promiscuous &= !flags.no_promiscuous;
+        if let Some(address) = &flags.metrics {
+            self.metrics.listen = flag("--metrics", address.clone().try_into())?;
+        }
+        self.metrics.anywhere |= flags.metrics_anywhere;
         Ok(())
     }
 

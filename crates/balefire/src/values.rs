@@ -3,6 +3,8 @@
 //! In: texts and numbers of the operator. Out: types that hold only what can be used, or an error that says what would
 //! do. Not its job: what the values are for.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use balefire_detect::Home;
@@ -132,6 +134,38 @@ impl Default for SensorName {
     }
 }
 
+/// Where to listen: address and port, or nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Listen(pub(crate) Option<SocketAddr>);
+
+impl Default for Listen {
+    /// Only this machine; the port is balefire's own choice among those that nobody has registered for metrics.
+    fn default() -> Self {
+        Self(Some(SocketAddr::from(([127, 0, 0, 1], 9477))))
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.trim() == "off" {
+            return Ok(Self(None));
+        }
+        text.trim()
+            .parse()
+            .map(|address| Self(Some(address)))
+            .map_err(|_| format!("{text:?} is no address with a port: write 127.0.0.1:9477, or off"))
+    }
+}
+
+impl From<Listen> for String {
+    fn from(listen: Listen) -> Self {
+        listen.0.map_or_else(|| "off".to_owned(), |address| address.to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +178,9 @@ mod tests {
         assert_eq!(String::from(CountryCode::try_from("nl".to_owned()).unwrap()), "NL");
         assert!(CountryCode::try_from("N1".to_owned()).is_err() && CountryCode::try_from("é".to_owned()).is_err());
         assert!(Network::try_from("10.0.0.0/33".to_owned()).is_err());
+        assert_eq!(String::from(Listen::default()), "127.0.0.1:9477");
+        assert_eq!(Listen::try_from("off".to_owned()).unwrap().0, None);
+        assert!(Listen::try_from("9477".to_owned()).is_err());
         assert!(is_sensor_name(SensorName::default().as_str()));
     }
 }

@@ -383,6 +383,7 @@ impl CaptureLoop {
     fn nap(&mut self) {
         let asleep = Instant::now();
         self.parker.park_timeout(NAP);
+        self.gauges.capture.beats.fetch_add(1, Relaxed);
         self.idle_ns += u64::try_from(asleep.elapsed().as_nanos()).unwrap_or(u64::MAX);
     }
 
@@ -401,6 +402,7 @@ impl CaptureLoop {
 
     fn show(&mut self) {
         let gauges = &self.gauges.capture;
+        gauges.beats.fetch_add(1, Relaxed);
         let source = self.source.counters();
         gauges.received.store(source.frames, Relaxed);
         gauges.filtered.store(source.filtered, Relaxed);

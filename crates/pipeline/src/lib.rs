@@ -20,4 +20,7 @@ mod worker;
 pub use census::{Census, Counts};
 pub use log_run::{LogOutcome, LogReport, run_logs};
 pub use log_source::{LogFault, LogInput};
-pub use run::{LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot, ThreadUse, run};
+pub use run::{
+    LATENCY_BOUNDS_NS, LatencyCounts, LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot,
+    TableGauge, ThreadUse, run,
+};
