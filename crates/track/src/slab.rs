@@ -188,9 +188,12 @@ pub(crate) struct Slab {
 
 impl Slab {
     pub(crate) fn new(slots: usize) -> Self {
+        let (connections, places) = (Vec::with_capacity(slots), Vec::with_capacity(slots));
+        prefetch::huge_pages(&connections);
+        prefetch::huge_pages(&places);
         Self {
-            connections: Vec::with_capacity(slots),
-            places: Vec::with_capacity(slots),
+            connections,
+            places,
             free: NONE,
         }
     }
