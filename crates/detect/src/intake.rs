@@ -124,6 +124,13 @@ impl Sink for Detector {
     }
 
     #[inline]
+    fn ahead(&self, tag: u32) {
+        if let Some(connection) = self.connections.get(TrafficCounters::connection(tag)) {
+            balefire_track::prefetch::fetch(connection);
+        }
+    }
+
+    #[inline]
     fn packet(&mut self, tag: u32, from_originator: bool, time_ns: i64, ip_bytes: u32) {
         self.traffic.packet(tag, from_originator, time_ns, ip_bytes);
     }

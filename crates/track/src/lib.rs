@@ -17,7 +17,7 @@ mod index;
 mod key;
 pub mod log;
 mod originator;
-mod prefetch;
+pub mod prefetch;
 mod queues;
 mod settings;
 mod slab;

@@ -100,6 +100,9 @@ impl Tracker {
                 }
             }
             for (lookup, arrival) in lookups.iter().zip(chunk) {
+                self.announce(arrival, lookup, sink);
+            }
+            for (lookup, arrival) in lookups.iter().zip(chunk) {
                 self.packet(arrival, lookup, sink);
             }
         }
@@ -135,6 +138,21 @@ impl Tracker {
     /// Bytes of address space it has reserved; it uses what its peak of connections needed.
     pub fn reserved_bytes(&self) -> usize {
         self.slab.bytes() + self.index.bytes() + self.application.bytes()
+    }
+
+    /// Lets the sink fetch what it has of a connection that will probably be told of with more than a packet: the
+    /// originator breaks a silence, or its payload is still being read.
+    #[inline]
+    fn announce(&self, arrival: &Arrival<'_>, lookup: &Lookup, sink: &impl Sink) {
+        if arrival.packet.payload_bytes == 0 {
+            return;
+        }
+        let Some(slot) = lookup.hint else { return };
+        let connection = self.slab.connection(slot);
+        let breaks_silence = arrival.time_ns.saturating_sub(connection.burst_ns) >= BURST_GAP_NS;
+        if breaks_silence || connection.application != application::DONE {
+            sink.ahead(connection.tag);
+        }
     }
 
     fn packet(&mut self, arrival: &Arrival<'_>, lookup: &Lookup, sink: &mut impl Sink) {
@@ -275,7 +293,7 @@ impl Tracker {
         // Out of order by less than a timeout: it happened, for this connection, no earlier than the packet before.
         let time_ns = arrival.time_ns.max(connection.last_ns);
         connection.last_ns = time_ns;
-        connection.packets[side] += 1;
+        connection.packets[side] = connection.packets[side].saturating_add(1);
         connection.payload_bytes[side] += u64::from(packet.payload_bytes);
         connection.ip_bytes[side] += u64::from(packet.ip_bytes);
         sink.packet(connection.tag, from_originator, time_ns, packet.ip_bytes);
