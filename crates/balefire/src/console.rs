@@ -13,6 +13,8 @@ use balefire_report::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::exit::Failure;
+use crate::keep::Keeper;
 use crate::output;
 use crate::service::Attendant;
 
@@ -41,6 +43,7 @@ enum Screen {
 pub(crate) struct Console<'a> {
     screen: Screen,
     hours: Option<&'a HourFiles>,
+    archive: Option<Keeper>,
     /// A tap goes on when an hour cannot be written; a file does not, it can be read again.
     goes_on: bool,
     /// Class of the servers that were told of, so that each is told of once per class.
@@ -54,30 +57,31 @@ pub(crate) struct Console<'a> {
 
 impl<'a> Console<'a> {
     /// For capture files: a progress bar where standard error is a terminal.
-    pub(crate) fn for_files(hours: Option<&'a HourFiles>, quiet: bool) -> Self {
+    pub(crate) fn for_files(hours: Option<&'a HourFiles>, archive: Option<Keeper>, quiet: bool) -> Self {
         let screen = if quiet || !output::stderr_is_terminal() {
             Screen::None
         } else {
             Screen::Progress(Box::new(bar()))
         };
-        Self::new(screen, hours, false)
+        Self::new(screen, hours, archive, false)
     }
 
     /// For a tap: a row every so often.
-    pub(crate) fn for_tap(hours: Option<&'a HourFiles>, quiet: bool, every: Duration) -> Self {
+    pub(crate) fn for_tap(hours: Option<&'a HourFiles>, archive: Option<Keeper>, quiet: bool, every: Duration) -> Self {
         let rows = Screen::Rows {
             every,
             next: Duration::ZERO,
             rows: 0,
             style: output::stderr_style(),
         };
-        Self::new(if quiet { Screen::None } else { rows }, hours, true)
+        Self::new(if quiet { Screen::None } else { rows }, hours, archive, true)
     }
 
-    fn new(screen: Screen, hours: Option<&'a HourFiles>, goes_on: bool) -> Self {
+    fn new(screen: Screen, hours: Option<&'a HourFiles>, archive: Option<Keeper>, goes_on: bool) -> Self {
         Self {
             screen,
             hours,
+            archive,
             goes_on,
             told: BTreeMap::new(),
             written: [0; 4],
@@ -102,7 +106,7 @@ impl<'a> Console<'a> {
 
     /// Whether an hour was lost.
     pub(crate) fn has_failed(&self) -> bool {
-        self.not_written > 0
+        self.not_written > 0 || self.archive.as_ref().is_some_and(Keeper::has_failed)
     }
 
     /// What to say of the hour files at the end.
@@ -128,7 +132,22 @@ impl<'a> Console<'a> {
                 thousands(self.not_written)
             ));
         }
+        notes.extend(self.archive.iter().flat_map(Keeper::notes));
         notes
+    }
+
+    /// The run is over, and this is what it says: hours that waited for it go into the archive.
+    pub(crate) fn settle(&mut self, run: &Summary) -> Result<(), Failure> {
+        let Some(archive) = &mut self.archive else {
+            return Ok(());
+        };
+        match archive.finish(run) {
+            Err(error) if self.goes_on => {
+                output::complain(&error.to_string());
+                Ok(())
+            }
+            done => done.map_err(|error| Failure::failed(error.to_string())),
+        }
     }
 
     /// Tells of servers whose class is new or higher.
@@ -180,6 +199,24 @@ impl<'a> Console<'a> {
     }
 }
 
+impl Console<'_> {
+    fn keep(&mut self, hour: &Summary) -> Result<(), PipelineError> {
+        let Some(archive) = &mut self.archive else {
+            return Ok(());
+        };
+        match archive.hour(hour) {
+            Err(error) if self.goes_on => {
+                self.say(&format!(
+                    "balefire: {error}; the tap goes on, the hour of {} waits to get into the archive",
+                    rfc3339(hour.period.start_ns)
+                ));
+                Ok(())
+            }
+            done => done.map_err(|error| PipelineError::Observer(error.to_string())),
+        }
+    }
+}
+
 impl Observer for Console<'_> {
     fn hour(&mut self, hour: &Summary) -> Result<(), PipelineError> {
         if let Screen::Rows { rows, .. } = &mut self.screen {
@@ -195,12 +232,12 @@ impl Observer for Console<'_> {
             ));
         }
         let lost_before = self.not_written;
-        let written = self.write(hour);
-        let kept = written.is_ok() && self.not_written == lost_before;
+        let kept = self.write(hour).and_then(|()| self.keep(hour));
+        let is_kept = kept.is_ok() && self.not_written == lost_before;
         for attendant in &mut self.attendants {
-            attendant.hour(hour, kept);
+            attendant.hour(hour, is_kept);
         }
-        written
+        kept
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use balefire_capture::{Block, CaptureError, Damage, Fill, FrameRecord, KernelCounters, Source, SourceCounters};
+use balefire_detect::Gap;
 use crossbeam::channel::Sender;
 use crossbeam::queue::ArrayQueue;
 use crossbeam::sync::Parker;
@@ -38,6 +39,8 @@ pub(crate) struct CaptureCounts {
     pub(crate) queue_drops: Vec<u64>,
     /// Kernel losses since the last hour; `None` for files.
     pub(crate) kernel: Option<KernelCounters>,
+    /// Times in which an interface was down or gone.
+    pub(crate) gaps: Vec<Gap>,
 }
 
 /// What the capture thread leaves when it ends.
@@ -318,6 +321,8 @@ impl CaptureLoop {
         let mut counts = std::mem::take(&mut self.counts);
         self.counts.queue_drops = vec![0; workers];
         if self.live {
+            let gaps = self.source.take_gaps().into_iter();
+            counts.gaps = gaps.map(as_told).collect();
             let (now, before) = (
                 self.kernel_now,
                 std::mem::replace(&mut self.kernel_at_hour, self.kernel_now),
@@ -415,6 +420,22 @@ impl CaptureLoop {
         for (lane, worker) in self.lanes.iter().zip(&self.gauges.workers) {
             worker.queue_waiting.store(lane.waiting() as u64, Relaxed);
         }
+    }
+}
+
+/// The same, as the hour's record has it.
+fn as_told(gap: balefire_capture::Gap) -> Gap {
+    let balefire_capture::Gap {
+        interface,
+        from_ns,
+        until_ns,
+        reason,
+    } = gap;
+    Gap {
+        interface,
+        from_ns,
+        until_ns,
+        reason,
     }
 }
 

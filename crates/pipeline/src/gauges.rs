@@ -161,6 +161,7 @@ impl Gauges {
             late: capture.late.load(Relaxed),
             kernel_drops: self.live.then(|| capture.kernel_dropped.load(Relaxed)),
             interface_drops: self.live.then(|| capture.interface_dropped.load(Relaxed)),
+            gaps: Vec::new(),
         }
     }
 

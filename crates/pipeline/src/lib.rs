@@ -15,6 +15,7 @@ mod log_run;
 mod log_source;
 mod queue;
 mod run;
+mod tap;
 mod worker;
 
 pub use census::{Census, Counts};
@@ -24,3 +25,4 @@ pub use run::{
     LATENCY_BOUNDS_NS, LatencyCounts, LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot,
     TableGauge, ThreadUse, run,
 };
+pub use tap::{Tap, TapOptions, TapWatch};

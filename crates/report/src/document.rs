@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use balefire_detect::{
-    Accounting, Class, ControlServer, CountryRow, CountrySource, Evidence, Period, PeriodKind, Reject, ScorePart,
+    Accounting, Class, ControlServer, CountryRow, CountrySource, Evidence, Gap, Period, PeriodKind, Reject, ScorePart,
     Summary, Timeline, Totals,
 };
 use serde::Serialize;
@@ -115,6 +115,26 @@ struct AccountingFields {
     queue_drops: Vec<QueueFields>,
     kernel_drops: Option<u64>,
     interface_drops: Option<u64>,
+    gaps: Vec<GapFields>,
+}
+
+#[derive(Serialize)]
+struct GapFields {
+    interface: String,
+    from: String,
+    until: String,
+    reason: String,
+}
+
+impl GapFields {
+    fn new(gap: &Gap) -> Self {
+        Self {
+            interface: clean(&gap.interface),
+            from: rfc3339(gap.from_ns),
+            until: rfc3339(gap.until_ns),
+            reason: clean(&gap.reason),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -150,6 +170,7 @@ impl AccountingFields {
                 .collect(),
             kernel_drops: accounting.kernel_drops,
             interface_drops: accounting.interface_drops,
+            gaps: accounting.gaps.iter().map(GapFields::new).collect(),
         }
     }
 }
@@ -253,6 +274,9 @@ struct EvidenceFields<'a> {
     kind: &'static str,
     host: String,
     name: Option<String>,
+    addresses: Vec<String>,
+    ports: &'a [u16],
+    keyed_by: &'a [&'static str],
     interval_s: Option<f64>,
     jitter: Option<f64>,
     check_ins: u64,
@@ -274,6 +298,9 @@ impl<'a> EvidenceFields<'a> {
             kind: evidence.kind.name(),
             host: evidence.host.to_string(),
             name: evidence.name.as_deref().map(clean),
+            addresses: evidence.addresses.iter().map(ToString::to_string).collect(),
+            ports: &evidence.ports,
+            keyed_by: &evidence.keyed_by,
             interval_s: decimals(evidence.interval_s, 3),
             jitter: decimals(evidence.jitter, 4),
             check_ins: evidence.check_ins,
