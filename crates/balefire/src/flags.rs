@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Read(ReadFlags),
     /// Find control servers on a network interface, until SIGINT or SIGTERM.
     Live(LiveFlags),
+    /// Watch a tap for months: what `live` does, from a settings file, as a service. SIGTERM ends it, SIGHUP checks the file.
+    Run(RunFlags),
     /// Only count: packets, bytes, addresses; no detection. Prints one JSON object.
     Stats(StatsFlags),
     /// Write a made-up capture: offices, services, and the beacons you plant among them.
@@ -97,6 +99,10 @@ pub(crate) struct LiveFlags {
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = crate::service::metrics::DEFAULT_ADDRESS, help_heading = "Output")]
     pub(crate) metrics: Option<String>,
 
+    /// Append every finding and every change of a server's class to FILE, as JSON lines.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) alerts: Option<PathBuf>,
+
     /// The address of --metrics may be one that other machines can reach. There is no password.
     #[arg(long, help_heading = "Output")]
     pub(crate) metrics_anywhere: bool,
@@ -114,6 +120,20 @@ pub(crate) struct LiveFlags {
 
     #[command(flatten)]
     pub(crate) output: OutputFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunFlags {
+    /// Interfaces to listen on; may be repeated. [default: service.interfaces of the settings file]
+    #[arg(short, long, value_name = "IFACE")]
+    pub(crate) interface: Vec<String>,
+
+    /// Folder of the hours and of the archive. [default: service.output of the settings file]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
 }
 
 #[derive(Args, Debug)]

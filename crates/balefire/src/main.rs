@@ -45,6 +45,7 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
     match flags.command {
         Command::Read(flags) => read::run(&flags),
         Command::Live(flags) => live::run(&flags),
+        Command::Run(flags) => service::daemon::run(&flags),
         Command::Stats(flags) => stats::run(&flags),
         Command::Synth(flags) => synth::run(&flags),
         Command::Report(flags) => report::run(&flags),

@@ -38,6 +38,8 @@ pub(crate) enum Answer {
     Summary(Format),
     /// The page of one server.
     Why(String),
+    /// Nothing: a service has told it all by then.
+    Nothing,
 }
 
 impl Plan {

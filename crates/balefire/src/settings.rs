@@ -11,8 +11,8 @@ use balefire_detect::{Home, Limits, Thresholds};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Failure;
-use crate::flags::{LiveFlags, SettingFlags};
-use crate::values::{Count, CountryCode, Listen, Network, Score, SensorName};
+use crate::flags::{LiveFlags, RunFlags, SettingFlags};
+use crate::values::{Count, CountryCode, Listen, Network, Score, SensorName, Syslog};
 
 /// Everything that can be set, in the sections of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) capture: CaptureSection,
     pub(crate) limits: LimitsSection,
     pub(crate) metrics: MetricsSection,
+    pub(crate) service: ServiceSection,
+    pub(crate) alerts: AlertsSection,
     pub(crate) archive: ArchiveSection,
 }
 
@@ -134,6 +136,63 @@ pub(crate) struct MetricsSection {
     pub(crate) anywhere: bool,
 }
 
+/// `[service]`: what `balefire run` needs beside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ServiceSection {
+    /// Interfaces to listen on.
+    pub(crate) interfaces: Vec<String>,
+    /// Threads that read each of them.
+    pub(crate) readers: Count<1, 64>,
+    /// Folder of the hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<PathBuf>,
+    /// Cores that all threads stay on; empty for any.
+    pub(crate) cpus: Vec<Count<0, 1023>>,
+    /// Rights are given up once the interfaces are open.
+    pub(crate) sandbox: bool,
+}
+
+impl Default for ServiceSection {
+    fn default() -> Self {
+        Self {
+            interfaces: Vec::new(),
+            readers: Count(1),
+            output: None,
+            cpus: Vec::new(),
+            sandbox: true,
+        }
+    }
+}
+
+/// `[alerts]`: where `balefire run` tells of findings; nowhere unless set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AlertsSection {
+    /// JSON lines, appended; opened anew when the file was moved away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<PathBuf>,
+    /// The same on standard output.
+    pub(crate) stdout: bool,
+    /// `udp:ADDRESS:PORT` or `unix:/dev/log`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) syslog: Option<Syslog>,
+    /// Alerts of one server in an hour of wall time.
+    pub(crate) per_server_hourly: Count<1, 100_000>,
+}
+
+impl Default for AlertsSection {
+    fn default() -> Self {
+        Self {
+            file: None,
+            stdout: false,
+            syslog: None,
+            // A person can look at so many; the rest is counted.
+            per_server_hourly: Count(20),
+        }
+    }
+}
+
 /// `[limits]`: entries of each table and worker; at the limit the coldest goes, and is counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -236,6 +295,16 @@ impl Settings {
         };
         serde_json::to_string(&(&self.home, detect, &self.limits, &self.capture.filter))
             .map_err(|error| Failure::failed(format!("the settings cannot be written: {error}")))
+    }
+
+    /// What only `run` takes.
+    pub(crate) fn apply_run(&mut self, flags: &RunFlags) {
+        if !flags.interface.is_empty() {
+            self.service.interfaces.clone_from(&flags.interface);
+        }
+        if let Some(output) = &flags.output {
+            self.service.output = Some(output.clone());
+        }
     }
 
     /// The file that [`Settings::read`] reads back to the same.

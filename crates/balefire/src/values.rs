@@ -4,6 +4,7 @@
 //! do. Not its job: what the values are for.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +164,37 @@ impl TryFrom<String> for Listen {
 impl From<Listen> for String {
     fn from(listen: Listen) -> Self {
         listen.0.map_or_else(|| "off".to_owned(), |address| address.to_string())
+    }
+}
+
+/// A place that takes syslog messages (RFC 5424).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) enum Syslog {
+    Udp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl TryFrom<String> for Syslog {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Ok(Self::Unix(path.into()));
+        }
+        let address = text.strip_prefix("udp:").and_then(|address| address.parse().ok());
+        address
+            .map(Self::Udp)
+            .ok_or_else(|| format!("{text:?} is no syslog: write udp:192.0.2.1:514, or unix:/dev/log"))
+    }
+}
+
+impl From<Syslog> for String {
+    fn from(place: Syslog) -> Self {
+        match place {
+            Syslog::Udp(address) => format!("udp:{address}"),
+            Syslog::Unix(path) => format!("unix:{}", path.display()),
+        }
     }
 }
 

@@ -16,8 +16,6 @@ mod option {
     //! The option's type, which the crate's macro makes: it holds the system call, so that there is none here.
     #![allow(missing_docs, reason = "made by a macro")]
 
-    use nix::{setsockopt_impl, sockopt_impl};
-
     use nix::{libc, setsockopt_impl, sockopt_impl};
 
     sockopt_impl!(Fanout, SetOnly, super::SOL_PACKET, super::PACKET_FANOUT, u32);

@@ -45,8 +45,6 @@ pub struct TapOptions {
     pub readers: usize,
     /// How to listen.
     pub live: LiveOptions,
-    /// Called first on every reader thread with its name; for what is bound to a thread, as its core.
-    pub on_start: fn(&str),
 }
 
 /// See the head of this file.
@@ -57,6 +55,9 @@ pub struct Tap {
     watch: TapWatch,
     stopper: LiveStopper,
     frames: u64,
+    /// Opened, and started with the first [`Source::fill`]: threads have the rights of the one that starts them, and the
+    /// program gives rights up between opening and running.
+    waiting: Vec<(Reader, LiveSource)>,
 }
 
 /// Shows how the readers are; clones show the same.
@@ -86,13 +87,14 @@ struct Gaps {
 }
 
 /// A filled block and its reader.
+#[derive(Debug)]
 struct Full {
     reader: usize,
     block: Block,
 }
 
 impl Tap {
-    /// Opens every interface as often as it has readers, and starts them.
+    /// Opens every interface as often as it has readers. The kernel keeps what arrives from now on.
     ///
     /// # Errors
     /// The first that cannot be opened.
@@ -121,7 +123,7 @@ impl Tap {
             readers: Arc::new(states),
         };
         let (to_capture, full) = bounded(sources.len() * BLOCKS);
-        let mut empty = Vec::new();
+        let (mut empty, mut waiting) = (Vec::new(), Vec::new());
         for (number, (source, group)) in sources.into_iter().enumerate() {
             let (give, take) = bounded(BLOCKS);
             for _ in 0..BLOCKS {
@@ -141,7 +143,7 @@ impl Tap {
                 before: KernelCounters::default(),
                 looked: Instant::now(),
             };
-            start(reader, source, options.on_start)?;
+            waiting.push((reader, source));
         }
         Ok(Self {
             full,
@@ -149,6 +151,7 @@ impl Tap {
             watch,
             stopper,
             frames: 0,
+            waiting,
         })
     }
 
@@ -165,6 +168,9 @@ impl Tap {
 
 impl Source for Tap {
     fn fill(&mut self, block: &mut Block) -> Result<Fill, CaptureError> {
+        for (reader, source) in self.waiting.drain(..) {
+            start(reader, source)?;
+        }
         match self.full.recv_timeout(PATIENCE) {
             Ok(Full { reader, block: filled }) => {
                 let mut used = std::mem::replace(block, filled);
@@ -247,8 +253,9 @@ impl Gaps {
     fn end(&mut self, until_ns: i64) {
         let Some(mut gap) = self.open.take() else { return };
         gap.until_ns = until_ns;
+        let is_full = self.closed.len() >= MOST_GAPS;
         match self.closed.last_mut() {
-            Some(last) if self.closed.len() >= MOST_GAPS => last.until_ns = until_ns,
+            Some(last) if is_full => last.until_ns = until_ns,
             _ => self.closed.push(gap),
         }
     }
@@ -262,6 +269,7 @@ impl Gaps {
 }
 
 /// One reader thread.
+#[derive(Debug)]
 struct Reader {
     number: usize,
     interface: String,
@@ -276,14 +284,11 @@ struct Reader {
     looked: Instant,
 }
 
-fn start(reader: Reader, source: LiveSource, on_start: fn(&str)) -> Result<(), CaptureError> {
+fn start(reader: Reader, source: LiveSource) -> Result<(), CaptureError> {
     let (name, interface) = (reader.state().name.clone(), reader.interface.clone());
     thread::Builder::new()
-        .name(name.clone())
-        .spawn(move || {
-            on_start(&name);
-            reader.run(source);
-        })
+        .name(name)
+        .spawn(move || reader.run(source))
         .map(drop)
         .map_err(|error| CaptureError::Interface {
             interface,
@@ -466,7 +471,6 @@ mod tests {
             interfaces: vec!["balefire-none".to_owned()],
             readers: 2,
             live: LiveOptions::default(),
-            on_start: |_| (),
         };
         assert!(Tap::open(&options).is_err());
     }

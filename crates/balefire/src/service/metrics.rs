@@ -263,6 +263,10 @@ impl Lines<'_> {
                 end_ns as f64 / 1e9,
             )?;
         }
+        self.counter("gaps", "Times an interface was down or gone", state.gaps)?;
+        let interfaces = state.interfaces.iter();
+        let lost = interfaces.map(|(name, lost)| ("interface", name.clone(), f64::from(u8::from(*lost))));
+        self.gauges("interface_lost", "1 while the interface is down or gone", lost)?;
         let alerts = &state.alerts;
         let results = [
             ("sent", alerts.sent),

@@ -4,8 +4,13 @@
 //! up the packet's way: all of it runs on the collector's thread or beside it, bounded in time and memory. Not its job:
 //! detecting, writing hours.
 
+pub(crate) mod alerts;
+pub(crate) mod daemon;
 pub(crate) mod listen;
+mod lock;
 pub(crate) mod metrics;
+mod notify;
+mod sandbox;
 pub(crate) mod vitals;
 
 use balefire_detect::Summary;

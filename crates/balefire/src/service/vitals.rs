@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use balefire_detect::Summary;
-use balefire_pipeline::Snapshot;
+use balefire_pipeline::{Snapshot, TapWatch};
 use parking_lot::Mutex;
 
 use super::Attendant;
@@ -25,6 +25,10 @@ pub(crate) struct State {
     pub(crate) alerts: AlertCounts,
     /// Entries each kind of table may have, over all workers; by the names of [`balefire_pipeline::TableGauge`].
     pub(crate) table_limits: Vec<(&'static str, u64)>,
+    /// Interfaces of a tap, and whether each is lost at the moment.
+    pub(crate) interfaces: Vec<(String, bool)>,
+    /// Gaps of all interfaces.
+    pub(crate) gaps: u64,
 }
 
 /// Hours closed since the start.
@@ -66,6 +70,7 @@ impl Beat {
 #[derive(Clone, Debug)]
 pub(crate) struct Vitals {
     state: Arc<Mutex<State>>,
+    tap: Option<TapWatch>,
 }
 
 impl Vitals {
@@ -79,8 +84,17 @@ impl Vitals {
                 threads: Vec::new(),
                 alerts: AlertCounts::default(),
                 table_limits,
+                interfaces: Vec::new(),
+                gaps: 0,
             })),
+            tap: None,
         }
+    }
+
+    /// Looks after the readers of a tap, too.
+    pub(crate) fn with_tap(mut self, watch: TapWatch) -> Self {
+        self.tap = Some(watch);
+        self
     }
 
     /// A copy of it all.
@@ -112,16 +126,23 @@ impl Attendant for Vitals {
     fn tick(&mut self, snapshot: &Snapshot) {
         let mut state = self.state.lock();
         let now = Instant::now();
-        for thread in &snapshot.threads {
-            match state.threads.iter_mut().find(|beat| beat.name == thread.name) {
-                Some(beat) if beat.beats == thread.beats => {}
-                Some(beat) => (beat.beats, beat.since) = (thread.beats, now),
+        let threads = snapshot.threads.iter();
+        let threads = threads.map(|thread| (thread.name.clone(), thread.beats));
+        let readers = self.tap.as_ref().map(TapWatch::beats).unwrap_or_default();
+        for (name, beats) in threads.chain(readers) {
+            match state.threads.iter_mut().find(|beat| beat.name == name) {
+                Some(beat) if beat.beats == beats => {}
+                Some(beat) => (beat.beats, beat.since) = (beats, now),
                 None => state.threads.push(Beat {
-                    name: thread.name.clone(),
-                    beats: thread.beats,
+                    name,
+                    beats,
                     since: now,
                 }),
             }
+        }
+        if let Some(tap) = &self.tap {
+            state.interfaces = tap.lost();
+            state.gaps = tap.gaps();
         }
         state.taken = now;
         state.snapshot = snapshot.clone();

@@ -16,7 +16,7 @@ use balefire_pipeline::Snapshot;
 
 pub(crate) use self::event::Event;
 use self::event::{Kind, Standing};
-pub(crate) use self::outputs::{Output, Outputs, SyslogPlace};
+pub(crate) use self::outputs::{Output, Outputs};
 use super::Attendant;
 use super::vitals::{AlertCounts, Vitals};
 

@@ -17,6 +17,7 @@ use balefire_report::rfc3339;
 use super::Event;
 use crate::exit::Failure;
 use crate::output;
+use crate::values::Syslog;
 
 /// All outputs.
 #[derive(Debug, Default)]
@@ -28,17 +29,20 @@ pub(crate) struct Outputs {
 /// One of them.
 #[derive(Debug)]
 pub(crate) enum Output {
-    File { path: PathBuf, file: File },
+    File {
+        path: PathBuf,
+        file: File,
+    },
     Stdout,
-    Udp { socket: UdpSocket, host: String },
-    Unix { socket: UnixDatagram, path: PathBuf, host: String },
-}
-
-/// A place that takes RFC 5424.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SyslogPlace {
-    Udp(SocketAddr),
-    Unix(PathBuf),
+    Udp {
+        socket: UdpSocket,
+        host: String,
+    },
+    Unix {
+        socket: UnixDatagram,
+        path: PathBuf,
+        host: String,
+    },
 }
 
 impl Outputs {
@@ -69,7 +73,10 @@ impl Output {
     /// A file to append to.
     pub(crate) fn file(path: &Path) -> Result<Self, Failure> {
         let file = open(path).map_err(|error| {
-            Failure::failed(format!("alerts to {}: {error}; give a file in a folder that exists", path.display()))
+            Failure::failed(format!(
+                "alerts to {}: {error}; give a file in a folder that exists",
+                path.display()
+            ))
         })?;
         Ok(Self::File {
             path: path.to_owned(),
@@ -78,10 +85,10 @@ impl Output {
     }
 
     /// A syslog server; `host` is this machine in its messages.
-    pub(crate) fn syslog(place: &SyslogPlace, host: &str) -> Result<Self, Failure> {
+    pub(crate) fn syslog(place: &Syslog, host: &str) -> Result<Self, Failure> {
         let host = host.to_owned();
         match place {
-            SyslogPlace::Udp(address) => {
+            Syslog::Udp(address) => {
                 let any: SocketAddr = if address.is_ipv4() {
                     ([0, 0, 0, 0], 0).into()
                 } else {
@@ -93,7 +100,7 @@ impl Output {
                 let socket = socket.map_err(|error| Failure::failed(format!("syslog at {address}: {error}")))?;
                 Ok(Self::Udp { socket, host })
             }
-            SyslogPlace::Unix(path) => {
+            Syslog::Unix(path) => {
                 // Connected per message: the receiver may be restarted, and may not be there yet.
                 let socket = UnixDatagram::unbound()
                     .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
@@ -134,29 +141,6 @@ impl Output {
             Self::Udp { socket, .. } => socket
                 .peer_addr()
                 .map_or_else(|_| "syslog".to_owned(), |address| address.to_string()),
-        }
-    }
-}
-
-impl TryFrom<String> for SyslogPlace {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            return Ok(Self::Unix(path.into()));
-        }
-        let address = text.strip_prefix("udp:").and_then(|address| address.parse().ok());
-        address
-            .map(Self::Udp)
-            .ok_or_else(|| format!("{text:?} is no syslog: write udp:192.0.2.1:514, or unix:/dev/log"))
-    }
-}
-
-impl From<SyslogPlace> for String {
-    fn from(place: SyslogPlace) -> Self {
-        match place {
-            SyslogPlace::Udp(address) => format!("udp:{address}"),
-            SyslogPlace::Unix(path) => format!("unix:{}", path.display()),
         }
     }
 }

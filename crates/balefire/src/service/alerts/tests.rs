@@ -8,6 +8,7 @@ use balefire_detect::Country;
 use serde_json::Value;
 
 use super::*;
+use crate::values::Syslog;
 
 fn server(last: u8, class: Class, hosts: &[u8]) -> ControlServer {
     ControlServer {
@@ -60,12 +61,20 @@ fn each_finding_is_told_once_and_each_change_of_class() {
     bench.look(&[server(1, Class::Suspected, &[1, 2])]);
     bench.look(&[server(1, Class::Probable, &[1, 2, 3])]);
     let lines = bench.lines();
-    let kinds: Vec<&str> = lines.iter().map(|line| line["balefire"]["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> = lines
+        .iter()
+        .map(|line| line["balefire"]["kind"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds, ["finding", "finding", "class_change", "finding"]);
     assert_eq!(lines[0]["event_type"], "balefire");
     assert_eq!(lines[0]["timestamp"], "2023-11-14T22:23:20.000000Z");
     assert_eq!(
-        (&lines[0]["src_ip"], &lines[0]["dest_ip"], &lines[0]["dest_port"], &lines[0]["proto"]),
+        (
+            &lines[0]["src_ip"],
+            &lines[0]["dest_ip"],
+            &lines[0]["dest_port"],
+            &lines[0]["proto"]
+        ),
         (&"10.0.0.1".into(), &"192.0.2.1".into(), &443.into(), &"TCP".into())
     );
     assert_eq!(lines[2]["balefire"]["class_before"], "suspected");
@@ -78,12 +87,18 @@ fn one_server_cannot_flood_and_what_was_held_back_is_counted() {
     let mut bench = bench(2);
     let start = Instant::now();
     let many: Vec<u8> = (1..=10).collect();
-    bench.alerts.look(&[server(1, Class::Suspected, &many)], Standing::Live, start);
-    bench.alerts.look(&[server(2, Class::Suspected, &[1])], Standing::Live, start);
+    bench
+        .alerts
+        .look(&[server(1, Class::Suspected, &many)], Standing::Live, start);
+    bench
+        .alerts
+        .look(&[server(2, Class::Suspected, &[1])], Standing::Live, start);
     assert_eq!(bench.lines().len(), 3);
     let counts = bench.vitals.state().alerts;
     assert_eq!((counts.sent, counts.suppressed, counts.failed), (3, 8, 0));
-    bench.alerts.look(&[server(1, Class::Probable, &many)], Standing::Live, start + WINDOW);
+    bench
+        .alerts
+        .look(&[server(1, Class::Probable, &many)], Standing::Live, start + WINDOW);
     let lines = bench.lines();
     assert_eq!(lines.last().unwrap()["balefire"]["suppressed_before"], 8);
 }
@@ -117,7 +132,7 @@ fn syslog_gets_the_same_line_behind_a_header() {
     let path = folder.path().join("log");
     let unix = UnixDatagram::bind(&path).unwrap();
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let places = [SyslogPlace::Unix(path), SyslogPlace::Udp(udp.local_addr().unwrap())];
+    let places = [Syslog::Unix(path), Syslog::Udp(udp.local_addr().unwrap())];
     let outputs = places.iter().map(|place| Output::syslog(place, "tap-host").unwrap());
     let outputs = Outputs::new(outputs.collect());
     let mut alerts = Alerts::new("tap", 9, outputs, Vitals::new("tap", Vec::new()));
@@ -135,7 +150,7 @@ fn syslog_gets_the_same_line_behind_a_header() {
 #[test]
 fn an_output_that_fails_is_counted_and_the_other_still_served() {
     let mut bench = bench(9);
-    let nowhere = Output::syslog(&SyslogPlace::Unix(bench.folder.path().join("none")), "h").unwrap();
+    let nowhere = Output::syslog(&Syslog::Unix(bench.folder.path().join("none")), "h").unwrap();
     let file = Output::file(&bench.folder.path().join("alerts.jsonl")).unwrap();
     bench.alerts.outputs = Outputs::new(vec![nowhere, file]);
     bench.look(&[server(1, Class::Suspected, &[1])]);
@@ -146,8 +161,8 @@ fn an_output_that_fails_is_counted_and_the_other_still_served() {
 #[test]
 fn places_of_syslog_are_read_and_written() {
     for text in ["udp:192.0.2.1:514", "udp:[2001:db8::1]:514", "unix:/dev/log"] {
-        let place = SyslogPlace::try_from(text.to_owned()).unwrap();
+        let place = Syslog::try_from(text.to_owned()).unwrap();
         assert_eq!(String::from(place), text);
     }
-    assert!(SyslogPlace::try_from("tcp:192.0.2.1:514".to_owned()).is_err());
+    assert!(Syslog::try_from("tcp:192.0.2.1:514".to_owned()).is_err());
 }

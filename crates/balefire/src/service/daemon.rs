@@ -1,0 +1,198 @@
+//! `balefire run`: the detector as a service, from a settings file, for months.
+//!
+//! In: what was typed and the settings file. Out: hours, alerts, metrics, words to the service manager, until SIGTERM or
+//! SIGINT. In this order: everything that can be refused is opened, then rights are given up, then packets are taken. Not
+//! its job: any of the parts (`tap` of the pipeline, `alerts`, `metrics`, `sandbox`, `notify`).
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use balefire_pipeline::{Tap, TapOptions};
+use balefire_report::Unit;
+use rustix::thread::{CpuSet, sched_setaffinity};
+use signal_hook::consts::SIGHUP;
+use signal_hook::iterator::Signals;
+
+use super::alerts::{Alerts, Output, Outputs};
+use super::lock::Lock;
+use super::notify::{self, Notifier};
+use super::vitals::Vitals;
+use super::{metrics, sandbox};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::flags::{Format, OutputFlags, RunFlags};
+use crate::keep::Keeper;
+use crate::live::{self, DRAIN, EVERY_IN_A_LOG};
+use crate::output;
+use crate::plan::{Answer, Plan};
+use crate::run::{self, Title};
+use crate::settings::Settings;
+use crate::signals::{self, Ending};
+
+pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
+    let settings = load(flags)?;
+    let Some(folder) = &settings.service.output else {
+        return Err(Failure::usage(
+            "no folder for the hours: --output DIR, or [service] output in the settings file",
+        ));
+    };
+    if settings.service.interfaces.is_empty() {
+        return Err(Failure::usage(
+            "no interface: --interface IFACE, or [service] interfaces in the settings file; `balefire interfaces` lists them",
+        ));
+    }
+    stay_on(&settings)?;
+    let mut plan = plan(&settings, folder)?;
+    let _lock = Lock::take(folder)?;
+    let tap = open(&settings)?;
+    let vitals = Vitals::new(&plan.sensor, plan.table_limits()).with_tap(tap.watch());
+    let alerts = alerts(&settings, &plan, &vitals)?;
+    if settings.service.sandbox {
+        let entered = sandbox::enter(&readable(flags, &settings), &writable(&settings, folder))?;
+        output::remark(&format!("rights given up; landlock: {}", entered.landlock));
+    }
+
+    let stopper = tap.stopper();
+    let stop = signals::watch(Ending {
+        wake: Box::new(move || {
+            notify::stopping();
+            stopper.stop();
+        }),
+        grace: DRAIN,
+        limit: None,
+    })?;
+    listen_for_reload(flags.clone(), settings.clone())?;
+    let keeper = plan.archive.take();
+    let keeper = keeper.map(|(archive, about)| Keeper::for_tap(archive, about));
+    let mut console = Console::for_tap(
+        plan.hours.as_ref(),
+        keeper,
+        plan.quiet,
+        Duration::from_secs(EVERY_IN_A_LOG),
+    );
+    console.attend(Box::new(vitals.clone()));
+    if let Some(alerts) = alerts {
+        console.attend(Box::new(alerts));
+    }
+    console.attend(Box::new(Notifier::new(vitals.clone())));
+    if let Some(address) = settings.metrics.listen.0 {
+        let bound = metrics::open(address, settings.metrics.anywhere, &vitals)?;
+        output::remark(&format!("metrics on http://{bound}/metrics"));
+    }
+    let interfaces = settings.service.interfaces.join(", ");
+    output::remark(&format!("listening on {interfaces}, home {}", plan.detect.home));
+    let title = Title {
+        input: interfaces,
+        again: None,
+        unit: Unit::Packets,
+    };
+    run::run(Box::new(tap), &plan, console, &title, &stop.asked)
+}
+
+fn load(flags: &RunFlags) -> Result<Settings, Failure> {
+    let mut settings = Settings::load(&flags.settings)?;
+    settings.apply_run(flags);
+    Ok(settings)
+}
+
+fn plan(settings: &Settings, folder: &Path) -> Result<Plan, Failure> {
+    let output = OutputFlags {
+        format: Format::Table,
+        output: Some(folder.to_owned()),
+        no_archive: false,
+        scores: None,
+        why: None,
+        quiet: false,
+    };
+    let mut networks = Vec::new();
+    for interface in &settings.service.interfaces {
+        networks.extend(live::networks(interface)?);
+    }
+    let mut plan = Plan::new(settings, &output, &networks)?;
+    plan.answer = Answer::Nothing;
+    Ok(plan)
+}
+
+fn open(settings: &Settings) -> Result<Tap, Failure> {
+    let options = TapOptions {
+        interfaces: settings.service.interfaces.clone(),
+        readers: settings.service.readers.size(),
+        live: live::options(settings),
+    };
+    Tap::open(&options).map_err(live::failure)
+}
+
+fn alerts(settings: &Settings, plan: &Plan, vitals: &Vitals) -> Result<Option<Alerts>, Failure> {
+    let wanted = &settings.alerts;
+    let mut outputs = Vec::new();
+    if let Some(path) = &wanted.file {
+        outputs.push(Output::file(path)?);
+    }
+    if wanted.stdout {
+        outputs.push(Output::Stdout);
+    }
+    if let Some(place) = &wanted.syslog {
+        outputs.push(Output::syslog(place, &plan.sensor)?);
+    }
+    let per_hour = wanted.per_server_hourly.size() as u32;
+    let alerts = Alerts::new(&plan.sensor, per_hour, Outputs::new(outputs), vitals.clone());
+    let is_wanted = wanted.file.is_some() || wanted.stdout || wanted.syslog.is_some();
+    Ok(is_wanted.then_some(alerts))
+}
+
+/// Cores for all threads, as they are started from this one.
+fn stay_on(settings: &Settings) -> Result<(), Failure> {
+    if settings.service.cpus.is_empty() {
+        return Ok(());
+    }
+    let mut cores = CpuSet::new();
+    for core in &settings.service.cpus {
+        cores.set(core.size());
+    }
+    sched_setaffinity(None, &cores).map_err(|error| {
+        Failure::usage(format!(
+            "service.cpus: {error}; name cores that this machine has, from 0"
+        ))
+    })
+}
+
+fn readable(flags: &RunFlags, settings: &Settings) -> Vec<PathBuf> {
+    let files = [&flags.settings.config, &settings.detect.country_db];
+    let folder = |path: &PathBuf| path.parent().map(Path::to_owned);
+    // The folder, as a file that is replaced is another file.
+    let folders = files.into_iter().flatten().filter_map(folder);
+    folders.filter(|folder| !folder.as_os_str().is_empty()).collect()
+}
+
+fn writable(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
+    let mut folders = vec![folder.to_owned()];
+    let alerts = settings.alerts.file.as_ref().and_then(|path| path.parent());
+    folders.extend(
+        alerts
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .map(Path::to_owned),
+    );
+    folders
+}
+
+/// SIGHUP: the settings file is read and checked while the old settings stay in force. Says what the next start will change.
+fn listen_for_reload(flags: RunFlags, running: Settings) -> Result<(), Failure> {
+    let mut signals =
+        Signals::new([SIGHUP]).map_err(|error| Failure::failed(format!("signals cannot be caught: {error}")))?;
+    thread::Builder::new()
+        .name("reload".to_owned())
+        .spawn(move || {
+            for _ in signals.forever() {
+                match load(&flags) {
+                    Ok(new) if new == running => output::remark("reload: the settings are as they were"),
+                    Ok(_) => {
+                        output::remark("reload: the settings are good and differ; they hold from the next start on")
+                    }
+                    Err(error) => output::complain(&format!("reload: {error}; the old settings stay in force")),
+                }
+            }
+        })
+        .map(drop)
+        .map_err(|error| Failure::failed(format!("a thread could not be started: {error}")))
+}
