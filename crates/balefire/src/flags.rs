@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Live(LiveFlags),
     /// Watch a tap for months: what `live` does, from a settings file, as a service. SIGTERM ends it, SIGHUP checks the file.
     Run(RunFlags),
+    /// Ask the running service.
+    Ctl(CtlFlags),
     /// Only count: packets, bytes, addresses; no detection. Prints one JSON object.
     Stats(StatsFlags),
     /// Write a made-up capture: offices, services, and the beacons you plant among them.
@@ -134,6 +136,55 @@ pub(crate) struct RunFlags {
 
     #[command(flatten)]
     pub(crate) settings: SettingFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CtlFlags {
+    /// What to ask, or to ask for.
+    #[arg(value_enum)]
+    pub(crate) word: CtlWord,
+
+    /// The service's socket. [default: service.socket of the settings file, or .balefire.sock in its output folder]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// The service's settings file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What the service answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CtlWord {
+    /// How it is: packets, losses, tables, threads, hours, rights.
+    Status,
+    /// Control servers as they stand.
+    Servers,
+    /// Controlled hosts and their servers.
+    Hosts,
+    /// Hosting countries.
+    Countries,
+    /// Read and check the settings file, as SIGHUP does.
+    Reload,
+    /// End in order, as SIGTERM does.
+    Shutdown,
+}
+
+impl CtlWord {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Servers => "servers",
+            Self::Hosts => "hosts",
+            Self::Countries => "countries",
+            Self::Reload => "reload",
+            Self::Shutdown => "shutdown",
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -46,6 +46,7 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
         Command::Read(flags) => read::run(&flags),
         Command::Live(flags) => live::run(&flags),
         Command::Run(flags) => service::daemon::run(&flags),
+        Command::Ctl(flags) => service::ctl::run(&flags),
         Command::Stats(flags) => stats::run(&flags),
         Command::Synth(flags) => synth::run(&flags),
         Command::Report(flags) => report::run(&flags),

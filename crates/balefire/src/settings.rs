@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Failure;
 use crate::flags::{LiveFlags, RunFlags, SettingFlags};
+use crate::service::control::DEFAULT_NAME;
 use crate::values::{Count, CountryCode, Listen, Network, Score, SensorName, Syslog};
 
 /// Everything that can be set, in the sections of the file.
@@ -147,6 +148,9 @@ pub(crate) struct ServiceSection {
     /// Folder of the hours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<PathBuf>,
+    /// Control socket; absent for one in the output folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) socket: Option<PathBuf>,
     /// Cores that all threads stay on; empty for any.
     pub(crate) cpus: Vec<Count<0, 1023>>,
     /// Rights are given up once the interfaces are open.
@@ -159,6 +163,7 @@ impl Default for ServiceSection {
             interfaces: Vec::new(),
             readers: Count(1),
             output: None,
+            socket: None,
             cpus: Vec::new(),
             sandbox: true,
         }
@@ -305,6 +310,13 @@ impl Settings {
         if let Some(output) = &flags.output {
             self.service.output = Some(output.clone());
         }
+    }
+
+    /// Where the service's control socket is; `None` without an output folder.
+    pub(crate) fn socket(&self) -> Option<PathBuf> {
+        let service = &self.service;
+        let beside = || service.output.as_ref().map(|folder| folder.join(DEFAULT_NAME));
+        service.socket.clone().or_else(beside)
     }
 
     /// The file that [`Settings::read`] reads back to the same.

@@ -30,10 +30,10 @@ fn a_service_from_ready_to_stopped() {
     service.until("balefire_packets_received_total", first);
     service.has_given_up_rights();
     service.refuses_a_second();
+    service.answers(first);
 
     link.remove();
-    sleep(Duration::from_millis(1500));
-    assert_eq!(service.metric("balefire_interface_lost{interface=\"bfvr\"}"), Some(1));
+    service.until_lost_is(1);
     link.make();
     let back = Instant::now();
     service.until_lost_is(0);
@@ -45,11 +45,16 @@ fn a_service_from_ready_to_stopped() {
     service.signal("HUP");
     service.until_said("the old settings stay in force");
     assert!(service.heard("WATCHDOG=1"));
+    settle(folder.path());
 
     let asked = Instant::now();
-    service.signal("TERM");
+    service.ctl("shutdown");
     let status = service.ended();
-    assert!(status && asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert!(
+        status && asked.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        asked.elapsed()
+    );
     assert!(service.heard("STOPPING=1"));
     check_hours(&folder.path().join("out"), first + second);
 }
@@ -95,7 +100,10 @@ impl Link {
             sender: format!("bfv{id}s"),
             receiver: format!("bfv{id}r"),
         };
-        let made = Command::new("ip").args(["netns", "add", &link.sender]).output().unwrap();
+        let made = Command::new("ip")
+            .args(["netns", "add", &link.sender])
+            .output()
+            .unwrap();
         if !made.status.success() {
             let reason = String::from_utf8_lossy(&made.stderr).trim().to_owned();
             skip(&format!("needs root and namespaces: {reason}"));
@@ -103,7 +111,10 @@ impl Link {
         }
         ip(&["netns", "add", &link.receiver]);
         for namespace in [&link.sender, &link.receiver] {
-            let quiet = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"];
+            let quiet = [
+                "net.ipv6.conf.all.disable_ipv6=1",
+                "net.ipv6.conf.default.disable_ipv6=1",
+            ];
             let mut sysctl = within(namespace, "sysctl");
             succeed(sysctl.arg("-qw").args(quiet));
         }
@@ -113,10 +124,22 @@ impl Link {
     }
 
     fn make(&self) {
-        let pair = ["link", "add", "bfvs", "netns", &self.sender, "type", "veth", "peer", "name"];
+        let pair = [
+            "link",
+            "add",
+            "bfvs",
+            "netns",
+            &self.sender,
+            "type",
+            "veth",
+            "peer",
+            "name",
+        ];
         ip(&[&pair[..], &["bfvr", "netns", &self.receiver]].concat());
         for (namespace, interface) in [(&self.sender, "bfvs"), (&self.receiver, "bfvr")] {
-            ip(&["-n", namespace, "link", "set", interface, "arp", "off", "mtu", "9000", "up"]);
+            ip(&[
+                "-n", namespace, "link", "set", interface, "arp", "off", "mtu", "9000", "up",
+            ]);
         }
     }
 
@@ -154,13 +177,7 @@ impl Service {
     /// Starts it, and waits until it says that it is ready.
     fn start(link: &Link, folder: &Path) -> Self {
         fs::create_dir(folder.join("out")).unwrap();
-        let settings = format!(
-            "[sensor]\nname = \"test\"\n[service]\ninterfaces = [\"bfvr\"]\nreaders = 2\noutput = {:?}\n\
-             [run]\nworkers = 2\n[alerts]\nfile = {:?}\n",
-            folder.join("out"),
-            folder.join("out/alerts.jsonl"),
-        );
-        fs::write(folder.join("balefire.toml"), settings).unwrap();
+        settle(folder);
         let socket = UnixDatagram::bind(folder.join("notify")).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let said = fs::File::create(folder.join("said")).unwrap();
@@ -221,7 +238,9 @@ impl Service {
         let ask = "exec 3<>/dev/tcp/127.0.0.1/9477; printf 'GET /metrics HTTP/1.1\\r\\n\\r\\n' >&3; cat <&3";
         let page = within(&self.receiver, "bash").args(["-c", ask]).output().unwrap();
         let page = String::from_utf8_lossy(&page.stdout).into_owned();
-        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        let line = page
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
         line.trim_end_matches(".0").parse().ok()
     }
 
@@ -252,11 +271,32 @@ impl Service {
                 line.unwrap_or_default().trim().to_owned()
             };
             let name = field("Name:");
-            assert_eq!((field("NoNewPrivs:"), field("Seccomp:")), ("1".into(), "2".into()), "{name}");
+            assert_eq!(
+                (field("NoNewPrivs:"), field("Seccomp:")),
+                ("1".into(), "2".into()),
+                "{name}"
+            );
             assert_eq!(field("CapEff:"), "0000000000002000", "{name}: only CAP_NET_RAW");
             looked += 1;
         }
         assert!(looked >= 6, "{looked} threads");
+    }
+
+    /// Over the control socket.
+    fn ctl(&self, word: &str) -> serde_json::Value {
+        let mut command = Command::new(BALEFIRE);
+        let command = command.args(["ctl", word, "--json", "--config"]);
+        let output = succeed(command.arg(self.folder.join("balefire.toml")));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn answers(&self, received: u64) {
+        let status = self.ctl("status");
+        assert_eq!(status["packets"]["received"].as_u64(), Some(received), "{status}");
+        assert_eq!(status["sandbox"]["seccomp"], true, "{status}");
+        for word in ["servers", "hosts", "countries"] {
+            assert!(self.ctl(word)[word].is_array(), "{word}");
+        }
     }
 
     fn refuses_a_second(&self) {
@@ -289,6 +329,17 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Writes the settings file.
+fn settle(folder: &Path) {
+    let settings = format!(
+        "[sensor]\nname = \"test\"\n[service]\ninterfaces = [\"bfvr\"]\nreaders = 2\noutput = {:?}\n\
+         [run]\nworkers = 2\n[alerts]\nfile = {:?}\n",
+        folder.join("out"),
+        folder.join("out/alerts.jsonl"),
+    );
+    fs::write(folder.join("balefire.toml"), settings).unwrap();
 }
 
 fn within(namespace: &str, program: &str) -> Command {

@@ -18,7 +18,7 @@ use crossbeam::sync::Parker;
 use crate::collector::Report;
 use crate::dispatch::Dispatcher;
 use crate::gauges::Gauges;
-use crate::hours::{HourClock, Step};
+use crate::hours::{EDGE_TOLERANCE_NS, HourClock, Step};
 use crate::queue::{Batch, BlockPool, HourMark, Lane, Message};
 
 /// How often kernel and interface losses are read.
@@ -316,13 +316,15 @@ impl CaptureLoop {
         })
     }
 
-    fn end_hour(&mut self, mark: HourMark) -> Result<(), WorkerGone> {
+    fn end_hour(&mut self, mut mark: HourMark) -> Result<(), WorkerGone> {
         let workers = self.lanes.len();
         let mut counts = std::mem::take(&mut self.counts);
         self.counts.queue_drops = vec![0; workers];
         if self.live {
             let gaps = self.source.take_gaps().into_iter();
             counts.gaps = gaps.map(as_told).collect();
+            let is_long = |gap: &Gap| gap.until_ns.saturating_sub(gap.from_ns) > EDGE_TOLERANCE_NS;
+            mark.period.partial |= counts.gaps.iter().any(is_long);
             let (now, before) = (
                 self.kernel_now,
                 std::mem::replace(&mut self.kernel_at_hour, self.kernel_now),

@@ -225,12 +225,12 @@ impl TapWatch {
             .collect()
     }
 
-    /// Every reader's interface, and whether it is lost at the moment.
+    /// Every interface, and whether one of its readers has lost it at the moment.
     pub fn lost(&self) -> Vec<(String, bool)> {
-        let readers = self.readers.iter();
-        let states: BTreeMap<_, _> = readers
-            .map(|reader| (reader.interface.clone(), reader.lost.load(Relaxed)))
-            .collect();
+        let mut states = BTreeMap::new();
+        for reader in self.readers.iter() {
+            *states.entry(reader.interface.clone()).or_insert(false) |= reader.lost.load(Relaxed);
+        }
         states.into_iter().collect()
     }
 

@@ -18,7 +18,7 @@ use super::alerts::{Alerts, Output, Outputs};
 use super::lock::Lock;
 use super::notify::{self, Notifier};
 use super::vitals::Vitals;
-use super::{metrics, sandbox};
+use super::{control, metrics, sandbox};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::flags::{Format, OutputFlags, RunFlags};
@@ -48,10 +48,16 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
     let tap = open(&settings)?;
     let vitals = Vitals::new(&plan.sensor, plan.table_limits()).with_tap(tap.watch());
     let alerts = alerts(&settings, &plan, &vitals)?;
-    if settings.service.sandbox {
-        let entered = sandbox::enter(&readable(flags, &settings), &writable(&settings, folder))?;
-        output::remark(&format!("rights given up; landlock: {}", entered.landlock));
-    }
+    let control = settings.socket().map(|path| control::bind(&path)).transpose()?;
+    let landlock = if settings.service.sandbox {
+        sandbox::enter(&readable(flags, &settings), &writable(&settings, folder))?.landlock
+    } else {
+        "switched off"
+    };
+    output::remark(&format!(
+        "rights given up: {}; landlock: {landlock}",
+        settings.service.sandbox
+    ));
 
     let stopper = tap.stopper();
     let stop = signals::watch(Ending {
@@ -76,6 +82,9 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
         console.attend(Box::new(alerts));
     }
     console.attend(Box::new(Notifier::new(vitals.clone())));
+    if let Some(listener) = control {
+        control::open(listener, &vitals, landlock)?;
+    }
     if let Some(address) = settings.metrics.listen.0 {
         let bound = metrics::open(address, settings.metrics.anywhere, &vitals)?;
         output::remark(&format!("metrics on http://{bound}/metrics"));

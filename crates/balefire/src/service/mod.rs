@@ -5,6 +5,8 @@
 //! detecting, writing hours.
 
 pub(crate) mod alerts;
+pub(crate) mod control;
+pub(crate) mod ctl;
 pub(crate) mod daemon;
 pub(crate) mod listen;
 mod lock;

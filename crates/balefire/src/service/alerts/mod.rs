@@ -24,7 +24,7 @@ use super::vitals::{AlertCounts, Vitals};
 /// again.
 const MOST_SERVERS: usize = 10_000;
 
-/// Hosts of a server that are told of one by one; further ones are counted as suppressed.
+/// Hosts of a server that are told of one by one; of further ones nothing is told.
 const MOST_HOSTS: usize = 4096;
 
 /// The time over which alerts of a server are counted.
