@@ -172,7 +172,10 @@ impl Lines<'_> {
     fn latency(&mut self, snapshot: &Snapshot) -> fmt::Result {
         let counts = &snapshot.latency_counts;
         let bounds = LATENCY_BOUNDS_NS.iter().map(|bound| *bound as f64 / 1e9);
-        let buckets: Vec<(f64, u64)> = bounds.chain([f64::MAX]).zip(counts.frames.iter().copied()).collect();
+        let buckets: Vec<(f64, u64)> = bounds
+            .chain([f64::INFINITY])
+            .zip(counts.frames.iter().copied())
+            .collect();
         let mut histogram = self.encoder.encode_descriptor(
             "balefire_latency_seconds",
             "From the capture's hand-over of a packet to the end of its worker's work on it",

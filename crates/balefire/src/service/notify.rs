@@ -4,12 +4,15 @@
 //! names, and nothing without one. The watchdog is fed only while every thread shows life: one that is stuck lets it bite.
 //! Not its job: what a thread's life is (`vitals`).
 
+use std::env;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use balefire_detect::Summary;
 use balefire_pipeline::Snapshot;
 use balefire_report::engineering;
-use sd_notify::NotifyState;
 
 use super::Attendant;
 use super::vitals::Vitals;
@@ -30,7 +33,7 @@ pub(crate) struct Notifier {
 
 impl Notifier {
     pub(crate) fn new(vitals: Vitals) -> Self {
-        let limit = sd_notify::watchdog_enabled().map_or(MOST_SILENCE, |patience| (patience / 2).min(MOST_SILENCE));
+        let limit = watchdog().map_or(MOST_SILENCE, |patience| (patience / 2).min(MOST_SILENCE));
         Self {
             vitals,
             limit,
@@ -46,7 +49,7 @@ impl Attendant for Notifier {
     fn tick(&mut self, snapshot: &Snapshot) {
         if !self.is_ready {
             self.is_ready = true;
-            tell(&[NotifyState::Ready]);
+            tell("READY=1");
         }
         let stuck = self.vitals.most_silent().filter(|(_, silent)| *silent > self.limit);
         match &stuck {
@@ -54,24 +57,47 @@ impl Attendant for Notifier {
                 "thread {thread} has shown no life for {} s; the watchdog is not fed any more",
                 silent.as_secs()
             )),
-            None => tell(&[NotifyState::Watchdog]),
+            None => tell("WATCHDOG=1"),
             _ => {}
         }
         self.is_stuck = stuck.is_some();
         let servers: u64 = snapshot.servers_by_class.iter().sum();
-        tell(&[NotifyState::Status(&format!(
-            "{} packets/s, {servers} suspected control servers",
+        tell(&format!(
+            "STATUS={} packets/s, {servers} suspected control servers",
             engineering(snapshot.packets_per_s)
-        ))]);
+        ));
     }
 }
 
 /// The end has begun.
 pub(crate) fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    tell("STOPPING=1");
 }
 
-/// A service manager that does not listen is no reason to stop.
-pub(crate) fn tell(states: &[NotifyState<'_>]) {
-    let _ = sd_notify::notify(states);
+/// How patient the service manager's watchdog is, if it has one for this process (sd_watchdog_enabled(3)).
+fn watchdog() -> Option<Duration> {
+    let of = env::var("WATCHDOG_PID").ok();
+    if of.is_some_and(|process| process != std::process::id().to_string()) {
+        return None;
+    }
+    let microseconds = env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
+    Some(Duration::from_micros(microseconds))
+}
+
+/// One datagram, never waited for: a service manager that does not read must not hold the collector.
+fn tell(state: &str) {
+    let Some(name) = env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
+    let address = match name.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
+        _ => SocketAddr::from_pathname(&name),
+    };
+    let sent = address.and_then(|address| {
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        socket.send_to_addr(state.as_bytes(), &address)
+    });
+    // Nothing to be done where nobody listens: the watchdog says the rest.
+    let _ = sent;
 }
