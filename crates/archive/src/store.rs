@@ -243,7 +243,7 @@ impl Store {
         })?;
         // So that the version is in the file itself, where `header` looks.
         self.sqlite
-            .pragma_query_value(None, "wal_checkpoint(TRUNCATE)", |_| Ok(()))
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
             .map_err(sqlite_error(&self.path))
     }
 
