@@ -7,11 +7,15 @@
 //! `question` fills with what is asked, and steps (`sql/steps`), each a `SELECT` whose rows are kept under its file's name. Only steps
 //! read the archive, through views that `words` has in either dialect.
 
+#[cfg(feature = "object-storage")]
+mod clickhouse;
 mod engine;
 mod question;
 mod sqlite;
 mod words;
 
+#[cfg(feature = "object-storage")]
+pub use clickhouse::{ClickHouse, SOURCE_TABLE};
 pub use engine::{Engine, answer};
 pub use question::{By, Question, SET_SIZES};
 pub use sqlite::Sqlite;
