@@ -4,7 +4,7 @@ use std::path::Path;
 
 use balefire_archive::{
     Archive, CountryRow, HOUR_S, Hour, PairRow, QUERIES, Question, Retention, SCHEMA_VERSION, SensorHour, ServerRow,
-    Value,
+    TABLES, Value,
 };
 use proptest::prelude::*;
 
