@@ -4,7 +4,7 @@ use std::path::Path;
 
 use balefire_archive::{
     Answer, Archive, CountryRow, HOUR_S, Hour, PairRow, Query, Question, Retention, SCHEMA_VERSION, SensorHour, ServerRow,
-    Sqlite, Value, queries,
+    Sqlite, TABLES, Value, queries,
 };
 use proptest::prelude::*;
 
