@@ -124,7 +124,11 @@ mod tests {
         }
         for (at, step) in STEPS.iter().enumerate() {
             for read in step.reads {
-                assert!(STEPS[..at].iter().any(|step| step.name == *read), "{} reads {read}", step.name);
+                assert!(
+                    STEPS[..at].iter().any(|step| step.name == *read),
+                    "{} reads {read}",
+                    step.name
+                );
             }
         }
         for query in QUERIES.iter().chain(STEPS) {

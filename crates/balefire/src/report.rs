@@ -51,7 +51,9 @@ pub(crate) fn run(flags: &ReportFlags) -> Result<Exit, Failure> {
 
 fn from_sqlite(flags: &ReportFlags, settings: &Settings) -> Result<(Question, Vec<Answer>), Failure> {
     let Some(folder) = &flags.archive else {
-        return Err(Failure::usage("--archive DIR is missing: the folder that was given to --output"));
+        return Err(Failure::usage(
+            "--archive DIR is missing: the folder that was given to --output",
+        ));
     };
     let folder = find(folder);
     let path = folder.join(SQLITE);
@@ -74,7 +76,10 @@ fn from_clickhouse(flags: &ReportFlags, settings: &Settings) -> Result<(Question
             "--engine clickhouse needs --url http://HOST:8123 and --source TABLE, with {table} in it",
         ));
     };
-    let user = flags.user.clone().map(|user| (user, std::env::var(PASSWORD_VARIABLE).unwrap_or_default()));
+    let user = flags
+        .user
+        .clone()
+        .map(|user| (user, std::env::var(PASSWORD_VARIABLE).unwrap_or_default()));
     let mut server = ClickHouse::new(url, source, user, &session()).map_err(failed)?;
     let Some(everything) = server.everything().map_err(failed)? else {
         return Err(Failure::failed(format!("{url}: no hour is in {source:?}")));
@@ -104,7 +109,9 @@ fn asked(flags: &ReportFlags, settings: &Settings, everything: Question) -> Resu
         AskedPiece::Month => By::Month,
     };
     if question.is_cut_too_fine() {
-        return Err(Failure::usage("--by cuts the period into more than 20,000 pieces: take larger ones"));
+        return Err(Failure::usage(
+            "--by cuts the period into more than 20,000 pieces: take larger ones",
+        ));
     }
     if let Some(before) = &flags.compare {
         question.before = Some(period::period(before, (question.from_s, question.to_s))?);
@@ -117,7 +124,8 @@ fn asked(flags: &ReportFlags, settings: &Settings, everything: Question) -> Resu
     };
     let code = match &flags.home_country {
         Some(country) => Some(
-            CountryCode::try_from(country.clone()).map_err(|error| Failure::usage(format!("--home-country: {error}")))?,
+            CountryCode::try_from(country.clone())
+                .map_err(|error| Failure::usage(format!("--home-country: {error}")))?,
         ),
         None => settings.home.country,
     };
@@ -139,24 +147,39 @@ fn tables(flags: &ReportFlags, question: &Question) -> Result<Vec<&'static Query
     for name in &flags.table {
         if !all.iter().any(|query| query.name == name) {
             let names: Vec<&str> = all.iter().map(|query| query.name).collect();
-            let more = if question.before.is_none() { "; turnover needs --compare" } else { "" };
-            return Err(Failure::usage(format!("--table {name}: there are {}{more}", names.join(", "))));
+            let more = if question.before.is_none() {
+                "; turnover needs --compare"
+            } else {
+                ""
+            };
+            return Err(Failure::usage(format!(
+                "--table {name}: there are {}{more}",
+                names.join(", ")
+            )));
         }
     }
     Ok(all
         .into_iter()
         .filter(|query| {
-            COVERAGE.contains(&query.name) || flags.table.is_empty() || flags.table.iter().any(|name| name == query.name)
+            COVERAGE.contains(&query.name)
+                || flags.table.is_empty()
+                || flags.table.iter().any(|name| name == query.name)
         })
         .collect())
 }
 
 fn report(flags: &ReportFlags, question: &Question, answers: Vec<Answer>) -> PeriodReport {
     let sheets: Vec<Sheet> = answers.into_iter().map(sheet).collect();
-    let (coverage, mut shown): (Vec<Sheet>, Vec<Sheet>) =
-        sheets.into_iter().partition(|sheet| COVERAGE.contains(&sheet.name.as_str()));
+    let (coverage, mut shown): (Vec<Sheet>, Vec<Sheet>) = sheets
+        .into_iter()
+        .partition(|sheet| COVERAGE.contains(&sheet.name.as_str()));
     // Who asks for one of them by name gets it as a table too.
-    shown.extend(coverage.iter().filter(|sheet| flags.table.contains(&sheet.name)).cloned());
+    shown.extend(
+        coverage
+            .iter()
+            .filter(|sheet| flags.table.contains(&sheet.name))
+            .cloned(),
+    );
     PeriodReport {
         from_s: question.from_s,
         to_s: question.to_s,
@@ -166,8 +189,9 @@ fn report(flags: &ReportFlags, question: &Question, answers: Vec<Answer>) -> Per
             By::Month => Piece::Month,
         },
         before: question.before,
-        class_least: ["suspected", "probable", "confirmed"][usize::try_from(question.class_least - 1).unwrap_or(0).min(2)]
-            .to_owned(),
+        class_least: ["suspected", "probable", "confirmed"]
+            [usize::try_from(question.class_least - 1).unwrap_or(0).min(2)]
+        .to_owned(),
         sensors: question.sensors.clone(),
         home: question.home_country.map(Country),
         sheets: shown,
@@ -186,7 +210,11 @@ fn sheet(answer: Answer) -> Sheet {
     Sheet {
         name: answer.name.to_owned(),
         columns: answer.columns,
-        rows: answer.rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect(),
+        rows: answer
+            .rows
+            .into_iter()
+            .map(|row| row.into_iter().map(cell).collect())
+            .collect(),
     }
 }
 

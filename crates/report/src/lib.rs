@@ -26,7 +26,8 @@ pub use hours::{HourError, HourFiles, Written, is_sensor_name};
 pub use live::{LiveQueue, LiveRow, live_header, live_news, live_row};
 pub use number::{bytes, duration, engineering, rfc3339, seconds, thousands};
 pub use period::{
-    Datum, PERIOD_SCHEMA, PeriodReport, Piece, Sheet, period_csv, period_html, period_json, period_markdown, period_page,
+    Datum, PERIOD_SCHEMA, PeriodReport, Piece, Sheet, period_csv, period_html, period_json, period_markdown,
+    period_page,
 };
 pub use style::Style;
 pub use table::{Heading, Unit, accounting_line, table};

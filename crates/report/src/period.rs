@@ -100,6 +100,9 @@ impl Sheet {
 
 impl PeriodReport {
     fn sheet(&self, name: &str) -> Option<&Sheet> {
-        self.sheets.iter().chain(&self.coverage).find(|sheet| sheet.name == name)
+        self.sheets
+            .iter()
+            .chain(&self.coverage)
+            .find(|sheet| sheet.name == name)
     }
 }

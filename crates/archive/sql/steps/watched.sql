@@ -11,6 +11,5 @@ SELECT
     hosts,
     country_source,
     country_date,
-    country_meaning,
-    home_country
+    country_meaning
 FROM period_hour

@@ -56,7 +56,9 @@ pub struct ClickHouse {
 
 impl std::fmt::Debug for ClickHouse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClickHouse").field("url", &self.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("ClickHouse")
+            .field("url", &self.url.as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -77,7 +79,10 @@ impl ClickHouse {
             )));
         }
         let mut address = Url::parse(url).map_err(|error| refused(format!("{error}; write it as http://host:8123")))?;
-        address.query_pairs_mut().append_pair("session_id", session).extend_pairs(SETTINGS);
+        address
+            .query_pairs_mut()
+            .append_pair("session_id", session)
+            .extend_pairs(SETTINGS);
         // Whoever else wants a provider has set the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().connect_timeout(CONNECT).timeout(PATIENCE);
@@ -98,7 +103,9 @@ impl ClickHouse {
     fn send(&self, sql: String) -> Result<Vec<u8>, ArchiveError> {
         let mut request = self.client.post(self.url.clone()).body(sql);
         if let Some((name, password)) = &self.user {
-            request = request.header("X-ClickHouse-User", name).header("X-ClickHouse-Key", password);
+            request = request
+                .header("X-ClickHouse-User", name)
+                .header("X-ClickHouse-Key", password);
         }
         let answer = self.runtime.block_on(async {
             let mut response = request.send().await?;
@@ -233,7 +240,10 @@ fn parse(body: &[u8]) -> Result<(Vec<String>, Vec<Vec<Value>>), String> {
             return Err(format!("a row of {} cells under {} columns", row.len(), columns.len()));
         }
         // Rows of a share are reals, whatever digits this one needs.
-        let values = row.iter().zip(&columns).map(|(cell, column)| value(cell, is_real(column)));
+        let values = row
+            .iter()
+            .zip(&columns)
+            .map(|(cell, column)| value(cell, is_real(column)));
         rows.push(values.collect::<Result<Vec<Value>, String>>()?);
     }
     Ok((columns, rows))
@@ -241,7 +251,9 @@ fn parse(body: &[u8]) -> Result<(Vec<String>, Vec<Vec<Value>>), String> {
 
 /// Columns that hold reals: JSON writes 1.0 as 1.
 fn is_real(column: &str) -> bool {
-    ["share_", "change_"].iter().any(|word| column.starts_with(word)) || column == "hosts_on_mean_day" || column == "least_sampling"
+    ["share_", "change_"].iter().any(|word| column.starts_with(word))
+        || column == "hosts_on_mean_day"
+        || column == "least_sampling"
 }
 
 fn value(cell: &Json, is_real: bool) -> Result<Value, String> {
@@ -250,7 +262,10 @@ fn value(cell: &Json, is_real: bool) -> Result<Value, String> {
         Json::String(text) => Ok(Value::Text(text.clone())),
         Json::Number(number) => match number.as_i64() {
             Some(whole) if !is_real => Ok(Value::Integer(whole)),
-            _ => number.as_f64().map(Value::Real).ok_or_else(|| format!("{number} is too large")),
+            _ => number
+                .as_f64()
+                .map(Value::Real)
+                .ok_or_else(|| format!("{number} is too large")),
         },
         other => Err(format!("{other} in a cell")),
     }
@@ -273,11 +288,23 @@ mod tests {
 
     #[test]
     fn answers_are_read_cell_by_cell() {
-        let (columns, rows) = parse(b"[\"rank\",\"country\",\"share_of_hosts_abroad\"]\n[1,\"US\",1]\n[2,\"--\",null]\n").unwrap();
+        let (columns, rows) =
+            parse(b"[\"rank\",\"country\",\"share_of_hosts_abroad\"]\n[1,\"US\",1]\n[2,\"--\",null]\n").unwrap();
         assert_eq!(columns, ["rank", "country", "share_of_hosts_abroad"]);
-        assert_eq!(rows[0], [Value::Integer(1), Value::Text("US".to_owned()), Value::Real(1.0)]);
+        assert_eq!(
+            rows[0],
+            [Value::Integer(1), Value::Text("US".to_owned()), Value::Real(1.0)]
+        );
         assert_eq!(rows[1][2], Value::Null);
-        for bad in [&b""[..], b"<html>", b"[\"a\"]\n[1,2]", b"[\"a\"]\n[[1]]", b"[\"a\"]\n[true]", b"[\"a\"]\n[1", b"\xff"] {
+        for bad in [
+            &b""[..],
+            b"<html>",
+            b"[\"a\"]\n[1,2]",
+            b"[\"a\"]\n[[1]]",
+            b"[\"a\"]\n[true]",
+            b"[\"a\"]\n[1",
+            b"\xff",
+        ] {
             assert!(parse(bad).is_err());
         }
     }

@@ -4,7 +4,7 @@
 //! either engine (`words`), what operators type (the program).
 
 use crate::cell::Value;
-use crate::error::ArchiveError;
+use crate::error::{ArchiveError, sqlite_error};
 use crate::record::{HOUR_S, day_of};
 use crate::store::Store;
 
@@ -71,18 +71,25 @@ impl Question {
         }
     }
 
-    /// All that an archive has; `None` if it has no hour.
+    /// All that an archive has, as seen from the home country of its newest hour; `None` if it has no hour.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn everything(store: &Store) -> Result<Option<Self>, ArchiveError> {
-        let hours = store.hours()?;
-        let starts = hours.iter().map(|(_, hour_s, _)| *hour_s);
-        Ok(starts
-            .clone()
-            .min()
-            .zip(starts.max())
-            .map(|(first_s, last_s)| Self::of(first_s, last_s + HOUR_S)))
+        let (first_s, last_s, home): (Option<i64>, Option<i64>, Option<String>) = store
+            .connection()
+            .query_row(
+                "SELECT min(hour_s), max(hour_s), \
+                 (SELECT home_country FROM hour_row ORDER BY hour_s DESC, sensor_no LIMIT 1) FROM hour_row",
+                (),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .map_err(sqlite_error(store.path()))?;
+        Ok(first_s.zip(last_s).map(|(first_s, last_s)| {
+            let mut question = Self::of(first_s, last_s.saturating_add(HOUR_S));
+            question.home_country = home.and_then(|home| home.as_bytes().try_into().ok());
+            question
+        }))
     }
 
     /// Hours in the period.
@@ -130,13 +137,20 @@ impl Question {
         let starts = self.starts();
         let periods = starts.iter().enumerate().map(|(at, &start_s)| {
             let end_s = starts.get(at + 1).copied().unwrap_or(self.to_s);
-            vec![number(start_s), number(hours(start_s.max(self.from_s), end_s.min(self.to_s)))]
+            vec![
+                number(start_s),
+                number(hours(start_s.max(self.from_s), end_s.min(self.to_s))),
+            ]
         });
         let sizes = self.set_sizes.iter().enumerate().map(|(at, &least)| {
             let most = self.set_sizes.get(at + 1).map_or(Value::Null, |next| number(next - 1));
             vec![number(least), most]
         });
-        let abroad = if self.home_country.is_some() { "abroad" } else { "located" };
+        let abroad = if self.home_country.is_some() {
+            "abroad"
+        } else {
+            "located"
+        };
         let places = [("all", -2), (abroad, 1), ("home", 0), ("not_located", -1)];
         let with_home = self.home_country.is_some();
         let places = places
@@ -149,9 +163,17 @@ impl Question {
             table(
                 "question",
                 "one BIGINT, hours_expected BIGINT, hours_expected_before BIGINT",
-                vec![vec![number(1), number(self.hours_expected()), number(hours(before_s, before_end_s))]],
+                vec![vec![
+                    number(1),
+                    number(self.hours_expected()),
+                    number(hours(before_s, before_end_s)),
+                ]],
             ),
-            table("period_bucket", "bucket_s BIGINT, hours_expected BIGINT", periods.collect()),
+            table(
+                "period_bucket",
+                "bucket_s BIGINT, hours_expected BIGINT",
+                periods.collect(),
+            ),
             table("set_size", "least BIGINT, most BIGINT NULL", sizes.collect()),
             table("place", "label TEXT, place BIGINT, ordinal BIGINT", places.collect()),
             table(
@@ -182,7 +204,10 @@ mod tests {
     fn months_begin_on_their_first_day_whatever_their_length() {
         let mut question = Question::of(NEW_YEAR_S + 40 * HOUR_S, NEW_YEAR_S + 151 * DAY_S);
         let days: Vec<String> = question.starts().into_iter().map(day_of).collect();
-        assert_eq!(days, ["2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01", "2026-05-01"]);
+        assert_eq!(
+            days,
+            ["2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01", "2026-05-01"]
+        );
         question.by = By::Day;
         assert_eq!(question.starts().len(), 150);
         question.by = By::Hour;

@@ -131,7 +131,10 @@ impl Engine for Lane {
     fn prepare(&mut self, question: &Question) -> Result<(), ArchiveError> {
         self.run(|sqlite| {
             let only = |select: &str| -> rusqlite::Result<bool> {
-                sqlite.query_row(select, (), |_| Ok(())).optional().map(|found| found.is_none())
+                sqlite
+                    .query_row(select, (), |_| Ok(()))
+                    .optional()
+                    .map(|found| found.is_none())
             };
             let dialect = Dialect {
                 not_by: if is_most(sqlite, question)? { "+" } else { "" },
@@ -193,7 +196,11 @@ impl Engine for Lane {
 fn is_most(sqlite: &Connection, question: &Question) -> rusqlite::Result<bool> {
     let edge = |order: &str| -> rusqlite::Result<Option<i64>> {
         sqlite
-            .query_row(&format!("SELECT hour_s FROM pair_row ORDER BY hour_s {order} LIMIT 1"), (), |row| row.get(0))
+            .query_row(
+                &format!("SELECT hour_s FROM pair_row ORDER BY hour_s {order} LIMIT 1"),
+                (),
+                |row| row.get(0),
+            )
             .optional()
     };
     let (Some(first_s), Some(last_s)) = (edge("ASC")?, edge("DESC")?) else {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use balefire_archive::{
-    Answer, Archive, CountryRow, HOUR_S, Hour, PairRow, Query, Question, Retention, SCHEMA_VERSION, SensorHour, ServerRow,
-    Sqlite, TABLES, Value, queries,
+    Answer, Archive, CountryRow, HOUR_S, Hour, PairRow, Query, Question, Retention, SCHEMA_VERSION, SensorHour,
+    ServerRow, Sqlite, TABLES, Value, queries,
 };
 use proptest::prelude::*;
 

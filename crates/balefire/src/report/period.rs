@@ -15,7 +15,9 @@ pub(super) fn hour_of(flag: &str, text: &str) -> Result<i64, Failure> {
         return Ok(from_s);
     }
     let time: Timestamp = text.parse().map_err(|error| {
-        Failure::usage(format!("{flag} {text:?}: {error}; write 2026-03-02T00:00:00Z, 2026-03-02 or 2026-03"))
+        Failure::usage(format!(
+            "{flag} {text:?}: {error}; write 2026-03-02T00:00:00Z, 2026-03-02 or 2026-03"
+        ))
     })?;
     Ok(time.as_second().div_euclid(HOUR_S) * HOUR_S)
 }
@@ -34,7 +36,9 @@ pub(super) fn period(text: &str, asked: (i64, i64)) -> Result<(i64, i64), Failur
         })?
     };
     if to_s <= from_s {
-        return Err(Failure::usage(format!("--compare {text:?} is empty: its end must be after its start")));
+        return Err(Failure::usage(format!(
+            "--compare {text:?} is empty: its end must be after its start"
+        )));
     }
     Ok((from_s, to_s))
 }
@@ -42,7 +46,10 @@ pub(super) fn period(text: &str, asked: (i64, i64)) -> Result<(i64, i64), Failur
 /// A year, a month or a day: its start and end.
 fn named(text: &str) -> Option<(i64, i64)> {
     let part = |range: std::ops::Range<usize>| -> Option<i16> {
-        text.get(range).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()
+        text.get(range)
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?
+            .parse()
+            .ok()
     };
     let dashes = text.match_indices('-').map(|(at, _)| at);
     let (date, end) = match (text.len(), dashes.collect::<Vec<usize>>().as_slice()) {
@@ -79,8 +86,23 @@ mod tests {
         assert_eq!(read("2025"), (NEW_YEAR_S - 365 * DAY_S, NEW_YEAR_S));
         assert_eq!(read("2024-02"), (NEW_YEAR_S - 700 * DAY_S, NEW_YEAR_S - 671 * DAY_S));
         assert_eq!(read("2026-01-01"), (NEW_YEAR_S, NEW_YEAR_S + DAY_S));
-        assert_eq!(read("2025-12-31..2026-01-01T05:30:00Z"), (NEW_YEAR_S - DAY_S, NEW_YEAR_S + 5 * HOUR_S));
-        for bad in ["", "2025-13", "2025-02-30", "20251", "now", "2026-01..2025-01", "..", "é025", "+202", "2025-1-", "99999"] {
+        assert_eq!(
+            read("2025-12-31..2026-01-01T05:30:00Z"),
+            (NEW_YEAR_S - DAY_S, NEW_YEAR_S + 5 * HOUR_S)
+        );
+        for bad in [
+            "",
+            "2025-13",
+            "2025-02-30",
+            "20251",
+            "now",
+            "2026-01..2025-01",
+            "..",
+            "é025",
+            "+202",
+            "2025-1-",
+            "99999",
+        ] {
             assert!(period(bad, asked).is_err(), "{bad}");
         }
         assert_eq!(hour_of("--from", "2026-01-01T01:59:00+01:00").ok(), Some(NEW_YEAR_S));

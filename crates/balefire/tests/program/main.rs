@@ -4,9 +4,11 @@
 
 mod answers;
 mod bench;
+mod browser;
 mod captures;
 mod damage;
 mod hours;
 mod logs;
+mod report;
 mod settings;
 mod usage;

@@ -39,10 +39,20 @@ pub(super) fn bars(title: &str, rows: &[(String, i64)], class: &str) -> String {
 
 /// One line; a number that is not known leaves a gap.
 pub(super) fn line(title: &str, points: &[(String, Option<i64>)], class: &str) -> String {
-    let most = points.iter().filter_map(|(_, number)| *number).max().unwrap_or(0).max(1);
+    let most = points
+        .iter()
+        .filter_map(|(_, number)| *number)
+        .max()
+        .unwrap_or(0)
+        .max(1);
     let (left, right, top, bottom) = (80.0, (WIDTH - 20) as f64, 16.0, (LINE_HEIGHT - 30) as f64);
     let step = (right - left) / points.len().saturating_sub(1).max(1) as f64;
-    let place = |at: usize, number: i64| (left + step * at as f64, bottom - (bottom - top) * number as f64 / most as f64);
+    let place = |at: usize, number: i64| {
+        (
+            left + step * at as f64,
+            bottom - (bottom - top) * number as f64 / most as f64,
+        )
+    };
     let mut svg = open(title, LINE_HEIGHT, class);
     svg += &format!(
         "<path class=\"axis\" d=\"M{left} {top}V{bottom}H{right}\"/><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\
@@ -71,7 +81,11 @@ pub(super) fn line(title: &str, points: &[(String, Option<i64>)], class: &str) -
     let every = points.len().div_ceil(6).max(1);
     for (at, (label, _)) in points.iter().enumerate().step_by(every) {
         let x = left + step * at as f64;
-        svg += &format!("<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>", LINE_HEIGHT - 8, escaped(label));
+        svg += &format!(
+            "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            LINE_HEIGHT - 8,
+            escaped(label)
+        );
     }
     svg + "</svg>"
 }

@@ -10,8 +10,14 @@ use crate::document::decimals;
 use crate::text::csv_cell;
 
 /// Columns of `coverage` that go behind every row.
-const COVERAGE: [&str; 6] =
-    ["hours_expected", "hours_watched", "hours_partial", "received", "dropped", "least_sampling"];
+const COVERAGE: [&str; 6] = [
+    "hours_expected",
+    "hours_watched",
+    "hours_partial",
+    "received",
+    "dropped",
+    "least_sampling",
+];
 
 /// The tables.
 pub fn csv(report: &PeriodReport) -> String {
@@ -28,7 +34,12 @@ fn table(sheet: &Sheet, report: &PeriodReport) -> String {
     let mut text = format!("table,{},{}\n", columns.join(","), names(&tail, |(name, _)| name));
     for row in &sheet.rows {
         let cells: Vec<String> = row.iter().map(cell).collect();
-        text += &format!("{},{},{}\n", csv_cell(&sheet.name), cells.join(","), names(&tail, |(_, cell)| cell));
+        text += &format!(
+            "{},{},{}\n",
+            csv_cell(&sheet.name),
+            cells.join(","),
+            names(&tail, |(_, cell)| cell)
+        );
     }
     text
 }
@@ -36,7 +47,10 @@ fn table(sheet: &Sheet, report: &PeriodReport) -> String {
 fn tail(report: &PeriodReport) -> Vec<(String, String)> {
     let pair = |name: &str, cell: String| (name.to_owned(), cell);
     let moment = |time_s: i64| format!("{}:00Z", date_time(time_s).replace(' ', "T"));
-    let mut tail = vec![pair("period_start", moment(report.from_s)), pair("period_end", moment(report.to_s))];
+    let mut tail = vec![
+        pair("period_start", moment(report.from_s)),
+        pair("period_end", moment(report.to_s)),
+    ];
     if let Some(coverage) = report.sheet("coverage") {
         tail.extend(COVERAGE.map(|name| pair(&format!("period_{name}"), cell(coverage.cell(0, name)))));
     }
@@ -47,7 +61,10 @@ fn tail(report: &PeriodReport) -> Vec<(String, String)> {
         pair("sensors_asked", csv_cell(&report.sensors.join(" "))),
         pair("home_country", home),
         pair("hosting_country_source", csv_cell(&databases.join("; "))),
-        pair("hosting_country_means", csv_cell("registered or located there by the source; not who acts")),
+        pair(
+            "hosting_country_means",
+            csv_cell("registered or located there by the source; not who acts"),
+        ),
     ]);
     tail
 }
@@ -56,7 +73,9 @@ fn cell(datum: &Datum) -> String {
     match datum {
         Datum::Nothing => String::new(),
         Datum::Integer(number) => number.to_string(),
-        Datum::Real(number) => decimals(*number, 9).map(|number| number.to_string()).unwrap_or_default(),
+        Datum::Real(number) => decimals(*number, 9)
+            .map(|number| number.to_string())
+            .unwrap_or_default(),
         Datum::Text(text) if text == "--" => "unknown".to_owned(),
         Datum::Text(text) => csv_cell(text),
     }

@@ -48,12 +48,18 @@ pub fn html(report: &PeriodReport) -> String {
     for sheet in &report.sheets {
         text += &section(sheet, report, &watched);
     }
-    text + &format!("<footer>{}</footer>\n</body>\n</html>\n", escaped(&words::databases(report)))
+    text + &format!(
+        "<footer>{}</footer>\n</body>\n</html>\n",
+        escaped(&words::databases(report))
+    )
 }
 
 fn section(sheet: &Sheet, report: &PeriodReport, watched: &str) -> String {
     let name = escaped(&sheet.name);
-    let mut text = format!("<section id=\"{name}\">\n<h2>{}</h2>\n", escaped(&words::title(&sheet.name, report)));
+    let mut text = format!(
+        "<section id=\"{name}\">\n<h2>{}</h2>\n",
+        escaped(&words::title(&sheet.name, report))
+    );
     text += &charts(sheet, report);
     text += &table(&words::shown(sheet, report));
     if sheet.rows.len() > MOST_ROWS {
@@ -84,7 +90,11 @@ fn charts(sheet: &Sheet, report: &PeriodReport) -> String {
                     .collect();
                 chart::line(&format!("{title}: {column}"), &points, column)
             };
-            format!("<p class=\"note\">Control servers</p>{}<p class=\"note\">Controlled hosts</p>{}\n", line("servers"), line("hosts"))
+            format!(
+                "<p class=\"note\">Control servers</p>{}<p class=\"note\">Controlled hosts</p>{}\n",
+                line("servers"),
+                line("hosts")
+            )
         }
         _ => String::new(),
     }

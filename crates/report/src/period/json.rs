@@ -21,7 +21,9 @@ pub fn json(report: &PeriodReport) -> String {
         Piece::Day => "day",
         Piece::Month => "month",
     };
-    let before = report.before.map(|(from_s, to_s)| json!({"start": moment(from_s), "end": moment(to_s)}));
+    let before = report
+        .before
+        .map(|(from_s, to_s)| json!({"start": moment(from_s), "end": moment(to_s)}));
     let sensors: Vec<String> = report.sensors.iter().map(|name| clean(name)).collect();
     let tables = |sheets: &[Sheet]| -> Map<String, Value> {
         sheets.iter().map(|sheet| (clean(&sheet.name), rows(sheet))).collect()
@@ -43,7 +45,11 @@ pub fn json(report: &PeriodReport) -> String {
 
 fn rows(sheet: &Sheet) -> Value {
     let rows = sheet.rows.iter().map(|row| {
-        let cells = sheet.columns.iter().zip(row).map(|(name, datum)| (clean(name), value(datum)));
+        let cells = sheet
+            .columns
+            .iter()
+            .zip(row)
+            .map(|(name, datum)| (clean(name), value(datum)));
         Value::Object(cells.collect())
     });
     Value::Array(rows.collect())

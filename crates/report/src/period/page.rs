@@ -31,7 +31,11 @@ pub fn page(report: &PeriodReport) -> String {
 
 /// The same as Markdown.
 pub fn markdown(report: &PeriodReport) -> String {
-    let mut text = format!("# {}\n\n{}.\n\n", escaped(&words::headline(report)), escaped(&words::asked(report)));
+    let mut text = format!(
+        "# {}\n\n{}.\n\n",
+        escaped(&words::headline(report)),
+        escaped(&words::asked(report))
+    );
     if let Some(answer) = words::answer(report) {
         text += &format!("**{}**\n\n", escaped(&answer));
     }
@@ -40,7 +44,11 @@ pub fn markdown(report: &PeriodReport) -> String {
         text += &format!("## {}\n\n", escaped(&words::title(&sheet.name, report)));
         let shown = words::shown(sheet, report);
         let headings: Vec<String> = shown.headings.iter().map(|(name, _)| escaped(name)).collect();
-        let rule: Vec<&str> = shown.headings.iter().map(|(_, number)| if *number { "---:" } else { "---" }).collect();
+        let rule: Vec<&str> = shown
+            .headings
+            .iter()
+            .map(|(_, number)| if *number { "---:" } else { "---" })
+            .collect();
         text += &format!("| {} |\n| {} |\n", headings.join(" | "), rule.join(" | "));
         for row in shown.rows.iter().take(MOST_ROWS) {
             let cells: Vec<String> = row.iter().map(|cell| escaped(cell)).collect();
@@ -71,7 +79,10 @@ fn grid(shown: &Shown) -> String {
 fn rest(sheet: &Sheet) -> String {
     match sheet.rows.len() {
         0 => "   none\n".to_owned(),
-        rows if rows > MOST_ROWS => format!("   and {} more rows, which --format json and csv have\n", rows - MOST_ROWS),
+        rows if rows > MOST_ROWS => format!(
+            "   and {} more rows, which --format json and csv have\n",
+            rows - MOST_ROWS
+        ),
         _ => String::new(),
     }
 }

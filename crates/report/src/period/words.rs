@@ -10,7 +10,8 @@ use crate::number::{percent, significant, thousands};
 use crate::text::clean;
 
 /// What a hosting country is not.
-pub(super) const NOT_AN_ACTOR: &str = "A hosting country is where an address is registered or located by the named database; it does not say who acts.";
+pub(super) const NOT_AN_ACTOR: &str =
+    "A hosting country is where an address is registered or located by the named database; it does not say who acts.";
 
 /// A table ready to be put anywhere: headings, whether their column holds numbers, and rows.
 pub(super) struct Shown {
@@ -20,7 +21,11 @@ pub(super) struct Shown {
 
 /// `Control servers abroad, 2026-01-01 to 2026-05-31`.
 pub(super) fn headline(report: &PeriodReport) -> String {
-    let what = if report.home.is_some() { "Control servers abroad" } else { "Control servers" };
+    let what = if report.home.is_some() {
+        "Control servers abroad"
+    } else {
+        "Control servers"
+    };
     format!("{what}, {}", period(report.from_s, report.to_s))
 }
 
@@ -29,7 +34,11 @@ pub(super) fn period(from_s: i64, to_s: i64) -> String {
     let moment = |time_s: i64| date_time(time_s);
     if from_s % 86_400 == 0 && to_s % 86_400 == 0 && to_s > from_s {
         let (first, last) = (date(from_s), date(to_s - 1));
-        if first == last { first } else { format!("{first} to {last}") }
+        if first == last {
+            first
+        } else {
+            format!("{first} to {last}")
+        }
     } else {
         format!("{} to {} UTC", moment(from_s), moment(to_s))
     }
@@ -100,7 +109,10 @@ pub(super) fn watched(report: &PeriodReport) -> String {
     let lost = dropped as f64 / received.saturating_add(dropped).max(1) as f64;
     text += &format!("; lost {} of packets", percent(lost));
     if number("sensor_hours_of_files") > 0 {
-        text += &format!(" ({} sensor hours are of files, whose losses nobody counted)", count("sensor_hours_of_files"));
+        text += &format!(
+            " ({} sensor hours are of files, whose losses nobody counted)",
+            count("sensor_hours_of_files")
+        );
     }
     if let Datum::Real(least) = sheet.cell(0, "least_sampling") {
         text += &if *least < 1.0 {
@@ -172,7 +184,11 @@ pub(super) fn title(name: &str, report: &PeriodReport) -> String {
 
 /// What a reader of this table must know, if anything.
 pub(super) fn note(name: &str, report: &PeriodReport) -> Option<String> {
-    let abroad = if report.home.is_some() { "abroad" } else { "with a known country" };
+    let abroad = if report.home.is_some() {
+        "abroad"
+    } else {
+        "with a known country"
+    };
     Some(match name {
         "totals" => "Distinct in the period. Shares are of all; a host of servers in two places counts once under each, and once in all.".to_owned(),
         "days" => format!("Hosts of servers {abroad}. An address is not a machine: in a long period one machine may have many."),
@@ -241,7 +257,17 @@ fn heading(column: &str, report: &PeriodReport) -> String {
 }
 
 fn is_number(column: &str) -> bool {
-    !matches!(column, "place" | "servers_are" | "protocol" | "country_source" | "country_date" | "country_meaning" | "bucket_s" | "highest_day_s")
+    !matches!(
+        column,
+        "place"
+            | "servers_are"
+            | "protocol"
+            | "country_source"
+            | "country_date"
+            | "country_meaning"
+            | "bucket_s"
+            | "highest_day_s"
+    )
 }
 
 fn cell(column: &str, datum: &Datum, report: &PeriodReport) -> String {
@@ -281,7 +307,11 @@ fn range(least: i64, most: Option<i64>) -> String {
 fn signed_percent(change: f64) -> String {
     let size = percent(change.abs());
     // More than doubled is told in full: `>99 %` would hide it.
-    let size = if change.abs() >= 0.995 { format!("{} %", whole((change.abs() * 100.0).round() as i64)) } else { size };
+    let size = if change.abs() >= 0.995 {
+        format!("{} %", whole((change.abs() * 100.0).round() as i64))
+    } else {
+        size
+    };
     match change {
         c if c > 0.0 => format!("+{size}"),
         c if c < 0.0 => format!("-{size}"),
@@ -304,7 +334,11 @@ pub(super) fn country(code: &str) -> String {
 
 fn named(code: &str) -> String {
     let name = country(code);
-    if name == code { clean(code) } else { format!("{} {name}", clean(code)) }
+    if name == code {
+        clean(code)
+    } else {
+        format!("{} {name}", clean(code))
+    }
 }
 
 /// `2026-01-31`.
