@@ -138,6 +138,11 @@ impl Archive {
         Ok(added)
     }
 
+    /// An empty folder for the files of an hour that comes from elsewhere; gone with the next hour or start.
+    pub(crate) fn incoming(&self) -> Result<PathBuf, ArchiveError> {
+        self.closing.incoming()
+    }
+
     /// The order is the promise, see `schema.md`: whole files, then the transaction, then their place.
     fn close(&mut self, hour: &Hour) -> Result<(), ArchiveError> {
         let staged = self.closing.stage(hour)?;

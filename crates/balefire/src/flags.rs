@@ -40,6 +40,9 @@ pub(crate) enum Command {
     Synth(SynthFlags),
     /// Print the tables of a period from an archive: control servers, controlled hosts, hosting countries.
     Report(ReportFlags),
+    /// Bring hours together: import, push, list, check; what a cluster needs.
+    #[command(subcommand)]
+    Archive(ArchiveCommand),
     /// List the network interfaces, which of them can be opened, and what would mend the rest.
     Interfaces,
     /// Check a settings file, or print the settings in effect.
@@ -115,6 +118,60 @@ pub(crate) struct StatsFlags {
     /// Count only what this BPF expression lets through.
     #[arg(long, value_name = "BPF")]
     pub(crate) filter: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ArchiveCommand {
+    /// Take the hours of other archives. Twice, late or in any order is the same: the last word on each hour counts.
+    Import {
+        /// The archive that takes them: the folder given to --output, or one to be made.
+        #[arg(long, value_name = "DIR")]
+        archive: PathBuf,
+
+        /// Folders given to --output elsewhere, archives, Parquet folders, or s3://BUCKET/PREFIX (access from AWS_ACCESS_KEY_ID,
+        /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL).
+        #[arg(required = true, value_name = "DIR|URL")]
+        from: Vec<String>,
+    },
+    /// Put hours into object storage that it has not got yet. No object is ever overwritten.
+    Push {
+        /// The archive.
+        #[arg(long, value_name = "DIR")]
+        archive: PathBuf,
+
+        /// s3://BUCKET/PREFIX.
+        #[arg(value_name = "URL")]
+        to: String,
+    },
+    /// List sensors with the hours that are there, partial and missing.
+    Ls {
+        /// The archive.
+        #[arg(long, value_name = "DIR")]
+        archive: PathBuf,
+    },
+    /// Look at every page of SQLite and read every Parquet file.
+    Check {
+        /// The archive.
+        #[arg(long, value_name = "DIR")]
+        archive: PathBuf,
+    },
+    /// Print what a database needs to hold the hours.
+    Ddl {
+        /// Which.
+        #[arg(value_enum)]
+        database: Database,
+
+        /// URL of the folder of hours in object storage.
+        #[arg(long, value_name = "URL", default_value = "https://BUCKET.s3.amazonaws.com/PREFIX")]
+        source: String,
+    },
+}
+
+/// A database that reads the hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Database {
+    /// Tables, S3Queue and materialised views.
+    Clickhouse,
 }
 
 /// Flags with a place in the settings file; a flag goes before the file.

@@ -3,6 +3,7 @@
 //! In: flags, a settings file, signals. Out: pages, documents, files, an exit code. Not its job: any of the work between,
 //! which the libraries beside it do: `capture`, `decode`, `track`, `detect`, `pipeline`, `report`, `archive`.
 
+mod archive;
 mod config;
 mod console;
 mod exit;
@@ -45,6 +46,7 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
         Command::Live(flags) => live::run(&flags),
         Command::Stats(flags) => stats::run(&flags),
         Command::Synth(flags) => synth::run(&flags),
+        Command::Archive(command) => archive::run(&command),
         Command::Report(flags) => report::run(&flags),
         Command::Interfaces => interfaces::run(),
         Command::Config(command) => config::run(&command),

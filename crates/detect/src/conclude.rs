@@ -26,6 +26,7 @@ impl Part {
         self.settle();
         let servers = servers(&self, settings, shared);
         let countries = country_rows(&servers, &self.traffic);
+        let peers = peers(&self, settings, shared);
         Summary {
             period,
             first_packet_ns: self.first_packet_ns,
@@ -35,8 +36,28 @@ impl Part {
             servers,
             countries,
             country_source: shared.countries().source().clone(),
+            peers,
         }
     }
+}
+
+/// Where an address is in several destinations, they stand together: one look-up each.
+fn peers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<(Country, Address)> {
+    let reached = part
+        .destinations
+        .iter()
+        .filter(|(key, _, active)| *active && key.scope == Scope::Service);
+    let mut addresses: Vec<Address> = reached.map(|(key, ..)| Address::v6(key.bits.to_be_bytes())).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses.retain(|address| !settings.home.contains(*address));
+    let countries = shared.countries();
+    let mut peers: Vec<(Country, Address)> = addresses
+        .into_iter()
+        .map(|address| (countries.country(address), address))
+        .collect();
+    peers.sort_unstable();
+    peers
 }
 
 fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServer> {

@@ -63,6 +63,8 @@ pub(crate) struct Record {
     pub(crate) bare_posts: u16,
     /// Payload that ended connections had received.
     pub(crate) received_bytes: u64,
+    /// Payload that they had sent; of one connection at most 4 GiB.
+    pub(crate) sent_bytes: u64,
     /// Payload that the last ended connection had sent, until a check-in takes it as its size.
     pub(crate) sent_last_bytes: u32,
     /// Seeded hash of the last client's fingerprint, 0 if none was shown.
@@ -123,6 +125,7 @@ impl Record {
             bare_requests: 0,
             bare_posts: 0,
             received_bytes: 0,
+            sent_bytes: 0,
             sent_last_bytes: 0,
             client: 0,
             answer_bytes: 0,
@@ -174,6 +177,7 @@ impl Record {
         self.bare_requests = self.bare_requests.saturating_add(u16::from(end.bare_request));
         self.bare_posts = self.bare_posts.saturating_add(u16::from(end.bare_post));
         self.received_bytes = self.received_bytes.saturating_add(end.received_bytes);
+        self.sent_bytes = self.sent_bytes.saturating_add(u64::from(end.sent_bytes));
         self.sent_last_bytes = end.sent_bytes;
         if end.client != 0 {
             self.client = end.client;
@@ -199,7 +203,7 @@ impl Record {
         (self.failed, self.starts, self.parallel) = (first.failed, first.starts, first.parallel);
         (self.bare_hellos, self.odd_certificates) = (first.bare_hellos, first.odd_certificates);
         (self.bare_requests, self.bare_posts) = (first.bare_requests, first.bare_posts);
-        self.received_bytes = first.received_bytes;
+        (self.received_bytes, self.sent_bytes) = (first.received_bytes, first.sent_bytes);
     }
 
     /// The address that is part of a name's key: where workers are chosen by pairs of addresses, only one sees them all.

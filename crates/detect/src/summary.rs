@@ -142,6 +142,10 @@ pub struct Evidence {
     pub last_ns: i64,
     /// Probability from timing alone, 0 to 1.
     pub timing: f64,
+    /// Payload that the host had sent in connections that have ended; `None` where none has, or the sign is not of connections.
+    pub sent_bytes: Option<u64>,
+    /// Payload that it had received in them.
+    pub received_bytes: Option<u64>,
     /// Probability with context, 0 to 1.
     pub score: f64,
     /// What the score is made of, largest magnitude first; the log-odds add up to those of `score`.
@@ -348,4 +352,7 @@ pub struct Summary {
     pub countries: Vec<CountryRow>,
     /// Where the countries come from.
     pub country_source: CountrySource,
+    /// Distinct outside addresses that hosts opened connections to in the period, by country: what shares of controlled
+    /// addresses are shares of. In order; printed by nobody.
+    pub peers: Vec<(Country, Address)>,
 }

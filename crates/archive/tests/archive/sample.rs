@@ -22,7 +22,7 @@ pub(crate) fn server(number: u8, class: i64) -> ServerRow {
         port: 443,
         protocol: "tcp".to_owned(),
         behind_relay: false,
-        names: (number % 2 == 0).then(|| format!("c{number}.example")),
+        names: (number.is_multiple_of(2)).then(|| format!("c{number}.example")),
         country: ["NL", "US", "--", "DE"][usize::from(number % 4)].to_owned(),
         asn: None,
         class,
@@ -38,7 +38,7 @@ pub(crate) fn server(number: u8, class: i64) -> ServerRow {
 
 /// A host by its number; every third is IPv6, three to a /64.
 pub(crate) fn pair(host: u8, server: &ServerRow) -> PairRow {
-    let (host, network) = if host % 3 == 0 {
+    let (host, network) = if host.is_multiple_of(3) {
         let net = host / 9;
         (
             format!("2001:db8:0:{net:x}::{host:x}"),

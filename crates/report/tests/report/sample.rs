@@ -41,6 +41,7 @@ pub(crate) fn quiet() -> Summary {
             date: "2026-11-01".to_owned(),
             meaning: "country of registration",
         },
+        peers: Vec::new(),
     }
 }
 
@@ -136,6 +137,8 @@ pub(crate) fn evidence(host: Address, name: Option<&str>, score: f64) -> Evidenc
         first_ns: START_NS + 41 * SECOND_NS,
         last_ns: START_NS + 86_370 * SECOND_NS,
         timing: 0.941_234_5,
+        sent_bytes: Some(81_000),
+        received_bytes: Some(1_124_000),
         score,
         parts: vec![
             part("timing", 0.941_234_5, 2.771_7, "regular for 24 h, 33.0 s +-20 %"),
