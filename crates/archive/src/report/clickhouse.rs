@@ -181,7 +181,8 @@ impl Engine for ClickHouse {
         let kept = "(hour_s, sensor_id, revision) IN (SELECT hour_s, sensor_id, revision FROM kept_hour)";
         let dialect = Dialect {
             not_by: "",
-            host_network_id: "host_network_id",
+            pairs: "pair",
+            of_sensors: "sensor_id IN (",
         };
         let (from_s, to_s) = (question.from_s, question.to_s);
         let mut with = vec![

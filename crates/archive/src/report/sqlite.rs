@@ -138,12 +138,15 @@ impl Engine for Lane {
             };
             let dialect = Dialect {
                 not_by: if is_most(sqlite, question)? { "+" } else { "" },
-                // Without IPv6 every host is its own network, and a look at each address is spared.
-                host_network_id: if only("SELECT 1 FROM network LIMIT 1")? {
-                    "host_id"
+                // Not the view `pair`: an aggregate over it would look up every text of every row. Without IPv6 every host is its own
+                // network, and a look at its address is spared too.
+                pairs: if only("SELECT 1 FROM network LIMIT 1")? {
+                    "(SELECT *, host_id AS host_network_id FROM pair_row) AS p"
                 } else {
-                    "host_network_id"
+                    "(SELECT r.*, coalesce(-a.network_id, r.host_id) AS host_network_id FROM pair_row AS r \
+                     LEFT JOIN address AS a ON a.address_id = r.host_id) AS p"
                 },
+                of_sensors: "sensor_no IN (SELECT sensor_no FROM sensor WHERE sensor_id IN (",
             };
             for (name, select) in views(question, &dialect) {
                 sqlite.execute_batch(&format!("CREATE TEMPORARY VIEW {name} AS {select}"))?;

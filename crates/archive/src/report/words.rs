@@ -11,8 +11,10 @@ use crate::record::is_sensor_id;
 pub(super) struct Dialect<'a> {
     /// Before a column in a condition, to keep SQLite from walking in order of that column; or nothing.
     pub(super) not_by: &'a str,
-    /// What is equal where `host_network` is.
-    pub(super) host_network_id: &'a str,
+    /// What stands for `pair`: rows with the columns that views read.
+    pub(super) pairs: &'a str,
+    /// Before the names of the sensors asked for, in a condition on rows of pairs; a bracket is opened for each that is in it.
+    pub(super) of_sensors: &'a str,
 }
 
 /// `period_pair`, `period_hour`, `before_pair` and `before_hour` as `SELECT`s over `pair` and `sensor_hour`.
@@ -21,16 +23,22 @@ pub(super) fn views(question: &Question, dialect: &Dialect<'_>) -> [(&'static st
     // Without a period to compare with: nothing.
     let (before_s, before_end_s) = question.before.unwrap_or((0, 0));
     let class_least = question.class_least.max(1);
-    let (place, bucket, sensors) = (place(question), bucket(question), sensors(question));
+    let (place, bucket, sensors) = (
+        place(question),
+        bucket(question),
+        sensors_words(question, "sensor_id IN ("),
+    );
     let Dialect {
         not_by,
-        host_network_id,
+        pairs: source,
+        of_sensors,
     } = dialect;
+    let of_pairs = sensors_words(question, of_sensors);
     let pairs = |from_s: i64, to_s: i64| {
         format!(
             "SELECT hour_s, hour_s - hour_s % 86400 AS day_s, {bucket} AS bucket_s, {place} AS place, country, class, server_id, \
-             host_id, {host_network_id} AS host_network_id FROM pair \
-             WHERE {not_by}hour_s >= {from_s} AND {not_by}hour_s < {to_s} AND class >= {class_least}{sensors}"
+             host_id, host_network_id FROM {source} \
+             WHERE {not_by}hour_s >= {from_s} AND {not_by}hour_s < {to_s} AND class >= {class_least}{of_pairs}"
         )
     };
     let hours = |from_s: i64, to_s: i64| {
@@ -82,7 +90,7 @@ fn bucket(question: &Question) -> String {
 }
 
 /// A name that cannot be a sensor's selects nothing.
-fn sensors(question: &Question) -> String {
+fn sensors_words(question: &Question, of_sensors: &str) -> String {
     if question.sensors.is_empty() {
         return String::new();
     }
@@ -93,10 +101,10 @@ fn sensors(question: &Question) -> String {
         .map(|name| format!("'{name}'"))
         .collect();
     if names.is_empty() {
-        " AND 1 = 0".to_owned()
-    } else {
-        format!(" AND sensor_id IN ({})", names.join(", "))
+        return " AND 1 = 0".to_owned();
     }
+    let closed = ")".repeat(of_sensors.matches('(').count());
+    format!(" AND {of_sensors}{}{closed}", names.join(", "))
 }
 
 /// A row as both dialects write it. The texts are this crate's own.
