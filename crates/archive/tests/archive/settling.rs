@@ -111,17 +111,9 @@ fn settled(hours: Vec<Vec<ControlServer>>, run: Vec<ControlServer>) -> Vec<Hour>
 
 /// Server, host, class, class at the hour's end.
 fn words(hour: &Hour) -> Vec<(&str, &str, i64, i64)> {
-    let word = |row| {
-        let balefire_archive::PairRow {
-            server,
-            host,
-            class,
-            class_at_close,
-            ..
-        } = row;
-        (server.as_str(), host.as_str(), *class, *class_at_close)
-    };
-    hour.pairs.iter().map(word).collect()
+    let rows = hour.pairs.iter();
+    rows.map(|row| (row.server.as_str(), row.host.as_str(), row.class, row.class_at_close))
+        .collect()
 }
 
 #[test]
