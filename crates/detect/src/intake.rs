@@ -3,8 +3,8 @@
 //! In: calls of [`Sink`]. Out: changes in the tables of a [`Detector`]. Not its job: judging, parts.
 //!
 //! A check-in touches half a dozen cache lines in tables much larger than the caches. One at a time each would be waited
-//! for; the queue's [`QUEUE`] are first looked up in the indexes, then in the entries, then changed, so that many are waited
-//! for at once. Nothing here depends on how long the queue is.
+//! for; the queue's [`QUEUE`] ask for their lines of the indexes as they come, then for their entries, and only then are
+//! they worked off, so that many are waited for at once. Nothing here depends on how long the queue is.
 
 use balefire_decode::{Address, Transport};
 use balefire_track::{Certificate, Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
@@ -13,7 +13,6 @@ use crate::Timeline;
 use crate::candidate::behind_relay;
 use crate::detector::{Detector, is_due};
 use crate::home::Role;
-use crate::innocent::is_site_local_name;
 use crate::key::{Destination, Scope, is_directed_broadcast, is_group};
 use crate::ledger::Record;
 use crate::names::NO_NAME;
@@ -32,6 +31,7 @@ const NO_RECORD: u32 = u32::MAX;
 pub(crate) struct Connection {
     /// Identity of its (host, service) pair.
     pair: u64,
+    role: Role,
     /// Times of the first two bursts; from the third on it is a long-lived connection and all are check-ins.
     bursts_ns: [i64; 2],
     /// Timelines it belongs to.
@@ -59,7 +59,7 @@ fn is_odd(certificate: &Certificate<'_>) -> bool {
 
 /// What waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Event {
+pub(crate) enum Event {
     /// A connection began.
     Start,
     /// A name was used: in a connection, to a proxy, or to a resolver.
@@ -89,18 +89,31 @@ pub(crate) struct Item {
     hashes: [u64; 3],
     time_ns: i64,
     bytes: u32,
-    name: u32,
+    pub(crate) name: u32,
     connection: u32,
 }
 
 /// Who is who, of a connection that may be scored.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
     pub(crate) role: Role,
     pub(crate) host: Address,
     pub(crate) server: Address,
     pub(crate) port: u16,
     pub(crate) transport: Transport,
+}
+
+impl Ends {
+    #[inline]
+    fn of(endpoints: &Endpoints, role: Role) -> Self {
+        Self {
+            role,
+            host: endpoints.originator,
+            server: endpoints.responder,
+            port: endpoints.responder_port,
+            transport: endpoints.transport,
+        }
+    }
 }
 
 impl Sink for Detector {
@@ -118,7 +131,7 @@ impl Sink for Detector {
         };
         let key = Destination::service(ends.server, ends.port, ends.transport);
         let item = self.item(Event::Start, EvidenceKind::ConnectionBeacon, &ends, key, opened.time_ns);
-        let connection = self.follow(item.hashes[2]);
+        let connection = self.follow(item.hashes[2], ends.role);
         self.push(Item { connection, ..item });
         self.traffic.tag(country, false, connection)
     }
@@ -134,12 +147,18 @@ impl Sink for Detector {
     }
 
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>) {
-        let Some(ends) = self.ends(endpoints) else { return };
         let number = TrafficCounters::connection(tag);
+        let ends = match self.connections.get(number) {
+            Some(connection) => Some(Ends::of(endpoints, connection.role)),
+            None => self.ends(endpoints),
+        };
+        let Some(ends) = ends else { return };
         match fact {
             Fact::Name { kind, name, port } => self.name_given(number, &ends, *kind, name, *port, time_ns),
-            Fact::DnsMessage(message) if !message.is_answer => self.dns_type(&ends, message),
-            Fact::DnsAnswer { name, address, .. } => self.resolved_to(&ends, name, *address, time_ns),
+            Fact::DnsMessage(message) if !message.is_answer => {
+                self.asked_for(&ends, message.name, message.query_type, time_ns);
+            }
+            Fact::DnsAnswer { name, address, .. } => self.answered(&ends, name, *address, time_ns),
             Fact::Tls(hello) if !hello.has_server_name => {
                 if let Some(connection) = self.connections.get_mut(number) {
                     connection.bare_hello = true;
@@ -171,13 +190,13 @@ impl Sink for Detector {
             return;
         }
         let earlier = (bursts == connection.bursts_ns.len()).then_some(connection.bursts_ns);
-        let (name, name_hash) = (connection.name, connection.name_hash);
+        let (name, name_hash, role) = (connection.name, connection.name_hash, connection.role);
         let name = if self.names.hash(name) == name_hash {
             name
         } else {
             NO_NAME
         };
-        let Some(ends) = self.ends(endpoints) else { return };
+        let ends = Ends::of(endpoints, role);
         let key = Destination::service(ends.server, ends.port, ends.transport);
         for time_ns in earlier.into_iter().flatten().chain([time_ns]) {
             let item = self.item(Event::Beat, EvidenceKind::Heartbeat, &ends, key, time_ns);
@@ -192,12 +211,10 @@ impl Sink for Detector {
 
     fn closed(&mut self, tag: u32, closed: &Closed) {
         let number = TrafficCounters::connection(tag);
-        if self.connections.get(number).is_none() {
-            return;
-        }
-        let Some(ends) = self.ends(&closed.endpoints) else {
+        let Some(connection) = self.connections.get(number) else {
             return;
         };
+        let ends = Ends::of(&closed.endpoints, connection.role);
         let event = Event::Ended {
             failed: matches!(
                 closed.state,
@@ -236,36 +253,21 @@ impl Detector {
                 }
             }
             NameKind::ConnectTarget => self.connect_target(number, ends, name, port, time_ns),
-            NameKind::DnsQuery => {
-                self.dns_query(ends, name, time_ns);
-                self.tunnel_query(ends, name, time_ns);
-            }
+            NameKind::DnsQuery => self.asked(ends, name, time_ns),
         }
     }
 
     /// Who is who; `None` where nobody can be controlled: a conversation begun from outside, or with a group.
     fn ends(&self, endpoints: &Endpoints) -> Option<Ends> {
-        let Endpoints {
-            originator: host,
-            responder: server,
-            responder_port: port,
-            transport,
-            ..
-        } = *endpoints;
+        let (host, server) = (endpoints.originator, endpoints.responder);
         let role = self.settings.home.role(host, server);
         if role == Role::Inbound || is_group(server) || is_group(host) {
             return None;
         }
-        if role == Role::Internal && is_directed_broadcast(server, transport) {
+        if role == Role::Internal && is_directed_broadcast(server, endpoints.transport) {
             return None;
         }
-        Some(Ends {
-            role,
-            host,
-            server,
-            port,
-            transport,
-        })
+        Some(Ends::of(endpoints, role))
     }
 
     /// Counts a connection that is never scored.
@@ -282,7 +284,8 @@ impl Detector {
         self.shared.countries().country(address)
     }
 
-    fn item(&self, event: Event, kind: EvidenceKind, ends: &Ends, key: Destination, time_ns: i64) -> Item {
+    #[inline]
+    pub(crate) fn item(&self, event: Event, kind: EvidenceKind, ends: &Ends, key: Destination, time_ns: i64) -> Item {
         let host = self.seed.address(ends.host);
         let destination = self.seed.destination(&key);
         Item {
@@ -303,9 +306,10 @@ impl Detector {
     }
 
     /// A place for a new connection; none where all are taken.
-    fn follow(&mut self, pair: u64) -> u32 {
+    fn follow(&mut self, pair: u64, role: Role) -> u32 {
         let fresh = Connection {
             pair,
+            role,
             bursts_ns: [0; 2],
             record: NO_RECORD,
             named_record: NO_RECORD,
@@ -374,21 +378,12 @@ impl Detector {
         });
     }
 
-    /// A resolver inside passes the question on, so the domain is scored in any case.
-    fn dns_query(&mut self, ends: &Ends, name: &str, time_ns: i64) {
-        if is_site_local_name(name) {
-            return;
-        }
-        let (full, _) = self.names.intern(name, &self.seed);
-        let (slot, hash) = self.names.intern_domain(full, &self.seed);
-        let relay = (ends.role != Role::Outbound).then_some(ends.server);
-        let key = self.seed.named(hash, Scope::Domain, relay, 0);
-        let item = self.item(Event::Named, EvidenceKind::DnsBeacon, ends, key, time_ns);
-        self.push(Item { name: slot, ..item });
-    }
-
     #[inline]
     fn push(&mut self, item: Item) {
+        match item.event {
+            Event::Ended { .. } => {}
+            _ => self.prefetch_indexes(&item),
+        }
         self.pending.push(item);
         if self.pending.len() >= QUEUE {
             self.drain();
@@ -401,16 +396,17 @@ impl Detector {
     /// Works off everything that waits.
     pub(crate) fn drain(&mut self) {
         let pending = std::mem::take(&mut self.pending);
-        let mut touched = 0;
         for item in &pending {
-            let [host, destination, pair] = item.hashes;
-            touched ^= self.seen.touch_indexes(host, destination, pair) ^ self.ledger.touch_index(pair);
+            match item.event {
+                Event::Ended { .. } => {
+                    if let Some(connection) = self.connections.get(item.connection) {
+                        let records = [connection.record, connection.named_record, connection.beat_record];
+                        records.iter().for_each(|&slot| self.ledger.prefetch_slot(slot));
+                    }
+                }
+                _ => self.prefetch_entries(item),
+            }
         }
-        for item in &pending {
-            let [host, destination, pair] = item.hashes;
-            touched ^= self.seen.touch_entries(host, destination, pair) ^ self.ledger.touch_entry(pair);
-        }
-        std::hint::black_box(touched);
         for item in &pending {
             match item.event {
                 Event::Ended {
@@ -425,9 +421,27 @@ impl Detector {
         }
         self.pending = pending;
         self.pending.clear();
+        self.drain_questions();
     }
 
-    fn check_in(&mut self, item: &Item) {
+    /// Asks for the lines where an item's host, destination, pair and timeline will be searched for. They come while
+    /// more is queued.
+    #[inline]
+    pub(crate) fn prefetch_indexes(&self, item: &Item) {
+        let [host, destination, pair] = item.hashes;
+        self.seen.prefetch_indexes(host, destination, pair);
+        self.ledger.prefetch_index(pair);
+    }
+
+    /// Asks for the entries themselves.
+    #[inline]
+    pub(crate) fn prefetch_entries(&self, item: &Item) {
+        let [host, destination, pair] = item.hashes;
+        self.seen.prefetch_entries(host, destination, pair);
+        self.ledger.prefetch_entry(pair);
+    }
+
+    pub(crate) fn check_in(&mut self, item: &Item) {
         let [host, destination, pair] = item.hashes;
         let known = self.ledger.find(pair);
         let sighting = if known.is_none() {
@@ -442,8 +456,9 @@ impl Detector {
                 _ => Deed::Other,
             };
             self.seen.host(host, item.host, self.period, deed);
+            let is_service = item.key.scope == Scope::Service;
             self.seen
-                .destination(destination, &item.key, sighting == Sighting::First, self.period);
+                .destination(destination, is_service, sighting == Sighting::First, self.period);
         }
         let slot = match (known, sighting) {
             (Some(slot), _) => slot,

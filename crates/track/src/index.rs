@@ -2,7 +2,8 @@
 //!
 //! In: a hash and a slot number. Out: slots whose keys may be equal; comparing them is the caller's job. The index has
 //! its full size from the start, but its memory is zero pages that the operating system gives when first written, so an
-//! idle one is small and no growth ever pauses the worker.
+//! idle one is small and no growth ever pauses the worker. Public, because the tables of the stage behind this one are as
+//! large and as random.
 
 use crate::prefetch;
 
@@ -15,8 +16,9 @@ const PLANNED_ENTRIES: usize = 10;
 
 type Bucket = [u32; BUCKET_WORDS];
 
+/// See the head of this file.
 #[derive(Debug)]
-pub(crate) struct Index {
+pub struct Index {
     /// Buckets from `start` on, so that each is one cache line. An entry is the upper bits of the hash over the slot
     /// number plus one; 0 is free.
     words: Vec<u32>,
@@ -28,7 +30,7 @@ pub(crate) struct Index {
 
 impl Index {
     /// For at most `slots` slots, numbered below that.
-    pub(crate) fn new(slots: usize) -> Self {
+    pub fn new(slots: usize) -> Self {
         let buckets = slots.div_ceil(PLANNED_ENTRIES).next_power_of_two();
         let words = vec![0_u32; (buckets + 1) * BUCKET_WORDS];
         let start = words
@@ -46,13 +48,13 @@ impl Index {
 
     /// Asks for the bucket of `hash`.
     #[inline]
-    pub(crate) fn prefetch(&self, hash: u64) {
+    pub fn prefetch(&self, hash: u64) {
         prefetch::fetch(&self.words[self.word_of(self.home(hash))]);
     }
 
     /// The first slot in the home bucket of `hash` that may be the one, to prefetch it; it proves nothing.
     #[inline]
-    pub(crate) fn candidate(&self, hash: u64) -> Option<u32> {
+    pub fn candidate(&self, hash: u64) -> Option<u32> {
         let bucket = self.bucket(self.home(hash));
         let matches = self.matches(bucket, self.tag(hash));
         (matches != 0).then(|| (bucket[matches.trailing_zeros() as usize] & self.slot_mask) - 1)
@@ -60,7 +62,7 @@ impl Index {
 
     /// The slot with this hash for which `is_it` says yes.
     #[inline]
-    pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+    pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let tag = self.tag(hash);
         let mut at = self.home(hash);
         for _ in 0..=self.bucket_mask {
@@ -82,7 +84,7 @@ impl Index {
     }
 
     /// Enters a slot, which must be below the number given to [`Index::new`] and not entered yet.
-    pub(crate) fn insert(&mut self, hash: u64, slot: u32) {
+    pub fn insert(&mut self, hash: u64, slot: u32) {
         let entry = self.tag(hash) | (slot + 1);
         let mut at = self.home(hash);
         // There is always room: a bucket has more entries than are planned for it.
@@ -98,7 +100,7 @@ impl Index {
     }
 
     /// Takes out a slot that was entered with this hash.
-    pub(crate) fn remove(&mut self, hash: u64, slot: u32) {
+    pub fn remove(&mut self, hash: u64, slot: u32) {
         let entry = self.tag(hash) | (slot + 1);
         let mut at = self.home(hash);
         for _ in 0..=self.bucket_mask {
@@ -113,7 +115,7 @@ impl Index {
     }
 
     /// Bytes reserved, used or not.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.words.len() * size_of::<u32>()
     }
 

@@ -11,7 +11,7 @@ const LINE_BYTES: usize = 64;
 
 /// Fetches every line of `value` into the nearest cache.
 #[inline(always)]
-pub(crate) fn fetch<T>(value: &T) {
+pub fn fetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
