@@ -1,60 +1,68 @@
-//! The way in: a worker's events become check-ins, wait in a short queue, and are worked off together.
+//! The way in: a worker's events become check-ins, which wait in a short queue.
 //!
-//! In: calls of [`Sink`]. Out: changes in the tables of a [`Detector`]. Not its job: judging, parts.
-//!
-//! A check-in touches half a dozen cache lines in tables much larger than the caches. One at a time each would be waited
-//! for; the queue's [`QUEUE`] ask for their lines of the indexes as they come, then for their entries, and only then are
-//! they worked off, so that many are waited for at once. Nothing here depends on how long the queue is.
+//! In: calls of [`Sink`]. Out: [`Item`]s, and what a connection is known for until it ends. Not its job: working check-ins
+//! off ([`crate::check_in`]), what DNS brought ([`crate::questions`]), judging, parts.
 
 use balefire_decode::{Address, Transport};
-use balefire_track::{Certificate, Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
+use balefire_track::{Certificate, Closed, ConnState, Endpoints, Fact, NameKind, Opened, Protocol, Sink, Volume};
 
-use crate::Timeline;
-use crate::candidate::behind_relay;
-use crate::detector::{Detector, is_due};
+use crate::detector::Detector;
 use crate::home::Role;
 use crate::key::{Destination, Scope, is_directed_broadcast, is_group};
-use crate::ledger::Record;
+use crate::lasting;
 use crate::names::NO_NAME;
-use crate::seen::{Deed, Sighting};
-use crate::shared::ServerKey;
 use crate::summary::{Country, EvidenceKind};
 use crate::traffic::{TrafficCounters, UNFOLLOWED};
 
 /// Check-ins that wait. More gain nothing: a core has 10 to 16 outstanding misses.
 pub(crate) const QUEUE: usize = 32;
 
+/// No timeline.
 const NO_RECORD: u32 = u32::MAX;
 
 /// A live connection of a host to something that is scored.
 #[derive(Debug)]
 pub(crate) struct Connection {
     /// Identity of its (host, service) pair.
-    pair: u64,
-    role: Role,
+    pub(crate) pair: u64,
+    pub(crate) role: Role,
     /// Times of the first two bursts; from the third on it is a long-lived connection and all are check-ins.
-    bursts_ns: [i64; 2],
+    pub(crate) bursts_ns: [i64; 2],
     /// Timelines it belongs to.
-    record: u32,
-    named_record: u32,
-    beat_record: u32,
+    pub(crate) record: u32,
+    pub(crate) named_record: u32,
+    pub(crate) beat_record: u32,
     /// The last name given in it, and that name's hash: the slot may belong to another name by the time it is used.
-    name: u32,
-    name_hash: u64,
-    bursts: u8,
-    relayed: bool,
+    pub(crate) name: u32,
+    pub(crate) name_hash: u64,
+    pub(crate) bursts: u8,
+    pub(crate) relayed: bool,
     /// Its TLS hello names no server; its certificate is of no public authority.
-    bare_hello: bool,
-    odd_certificate: bool,
+    pub(crate) bare_hello: bool,
+    pub(crate) odd_certificate: bool,
     /// It begins with an HTTP request, that posts.
-    request: bool,
-    post: bool,
+    pub(crate) request: bool,
+    pub(crate) post: bool,
+    /// It feeds a group's timeline.
+    pub(crate) grouped: bool,
+    pub(crate) protocol: Option<Protocol>,
+    /// Seeded hash of its client's fingerprint, 0 if it showed none; length of the first HTTP answer's body, if it was told.
+    pub(crate) client: u64,
+    pub(crate) body_bytes: Option<u32>,
 }
 
-/// A certificate that no public authority would issue: signed by itself, or good for longer than ten years (the CA/Browser
-/// Forum's baseline requirements, section 6.3.2, never allowed more; 39 months since 2015, 398 days since 2020).
-fn is_odd(certificate: &Certificate<'_>) -> bool {
-    certificate.is_self_signed || certificate.validity_days > 3_660
+/// A certificate that no public authority would issue, or no program of a platform would accept at this time: signed by itself, out
+/// of its time, good for longer than ten years or less than a day (the CA/Browser Forum's baseline requirements, section 6.3.2,
+/// never allowed more; 39 months since 2015, 398 days since 2020), or for a subject that is no host's name (section 7.1.2.7.6: the
+/// common name is one of the names it is for), as the defaults of tools are.
+fn is_odd(certificate: &Certificate<'_>, time_ns: i64) -> bool {
+    let lasts_s = i64::from(certificate.validity_days).saturating_add(1) * 86_400;
+    let age_s = (time_ns / 1_000_000_000).saturating_sub(certificate.not_before_s);
+    let subject = certificate.subject;
+    certificate.is_self_signed
+        || !(1..=3_660).contains(&certificate.validity_days)
+        || !(0..=lasts_s).contains(&age_s)
+        || !subject.is_empty() && (subject == certificate.issuer || !subject.contains('.'))
 }
 
 /// What waits.
@@ -77,20 +85,20 @@ pub(crate) enum Event {
 /// One waiting check-in or end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item {
-    event: Event,
-    role: Role,
-    kind: EvidenceKind,
-    host: Address,
-    server: Address,
-    port: u16,
-    transport: Transport,
-    key: Destination,
+    pub(crate) event: Event,
+    pub(crate) role: Role,
+    pub(crate) kind: EvidenceKind,
+    pub(crate) host: Address,
+    pub(crate) server: Address,
+    pub(crate) port: u16,
+    pub(crate) transport: Transport,
+    pub(crate) key: Destination,
     /// Hashes of host, destination and pair.
-    hashes: [u64; 3],
-    time_ns: i64,
-    bytes: u32,
+    pub(crate) hashes: [u64; 3],
+    pub(crate) time_ns: i64,
+    pub(crate) bytes: u32,
     pub(crate) name: u32,
-    connection: u32,
+    pub(crate) connection: u32,
 }
 
 /// Who is who, of a connection that may be scored.
@@ -137,6 +145,13 @@ impl Sink for Detector {
     }
 
     #[inline]
+    fn ahead(&self, tag: u32) {
+        if let Some(connection) = self.connections.get(TrafficCounters::connection(tag)) {
+            balefire_track::prefetch::fetch(connection);
+        }
+    }
+
+    #[inline]
     fn packet(&mut self, tag: u32, from_originator: bool, time_ns: i64, ip_bytes: u32) {
         self.traffic.packet(tag, from_originator, time_ns, ip_bytes);
     }
@@ -159,21 +174,40 @@ impl Sink for Detector {
                 self.asked_for(&ends, message.name, message.query_type, time_ns);
             }
             Fact::DnsAnswer { name, address, .. } => self.answered(&ends, name, *address, time_ns),
-            Fact::Tls(hello) if !hello.has_server_name => {
+            Fact::Tls(hello) => {
                 if let Some(connection) = self.connections.get_mut(number) {
-                    connection.bare_hello = true;
+                    connection.bare_hello = !hello.has_server_name;
+                    if let Some(ja4) = &hello.ja4 {
+                        connection.client = self.seed.text(ja4.text());
+                        self.clients.shown(connection.client, ends.host);
+                    }
                 }
             }
             Fact::Certificate(certificate) => {
                 if let Some(connection) = self.connections.get_mut(number) {
-                    connection.odd_certificate = is_odd(certificate);
+                    connection.odd_certificate = is_odd(certificate, time_ns);
                 }
             }
             Fact::Http(request) => {
                 if let Some(connection) = self.connections.get_mut(number) {
                     (connection.request, connection.post) = (true, request.method == "POST");
+                    if let Some(agent) = request.user_agent {
+                        connection.client = self.seed.text(agent);
+                        self.clients.shown(connection.client, ends.host);
+                    }
                 }
             }
+            Fact::HttpBody(body) if body.is_response => {
+                if let Some(connection) = self.connections.get_mut(number) {
+                    connection.body_bytes = body.content_bytes.and_then(|bytes| u32::try_from(bytes).ok());
+                }
+            }
+            Fact::Protocol(protocol) => {
+                if let Some(connection) = self.connections.get_mut(number) {
+                    connection.protocol = Some(*protocol);
+                }
+            }
+            Fact::Echo(echo) => self.echo(&ends, echo, time_ns),
             _ => {}
         }
     }
@@ -189,6 +223,7 @@ impl Sink for Detector {
             *time = time_ns;
             return;
         }
+        let first_ns = connection.bursts_ns[0];
         let earlier = (bursts == connection.bursts_ns.len()).then_some(connection.bursts_ns);
         let (name, name_hash, role) = (connection.name, connection.name_hash, connection.role);
         let name = if self.names.hash(name) == name_hash {
@@ -207,6 +242,9 @@ impl Sink for Detector {
                 ..item
             });
         }
+        if ends.transport == Transport::TCP && time_ns.saturating_sub(first_ns) >= lasting::LEAST_NS {
+            self.lasted(&ends, number, first_ns, time_ns, None);
+        }
     }
 
     fn closed(&mut self, tag: u32, closed: &Closed) {
@@ -215,6 +253,10 @@ impl Sink for Detector {
             return;
         };
         let ends = Ends::of(&closed.endpoints, connection.role);
+        if ends.transport == Transport::TCP && closed.last_ns.saturating_sub(closed.first_ns) >= lasting::LEAST_NS {
+            let payload_bytes = closed.sent.payload_bytes.saturating_add(closed.received.payload_bytes);
+            self.lasted(&ends, number, closed.first_ns, closed.last_ns, Some(payload_bytes));
+        }
         let event = Event::Ended {
             failed: matches!(
                 closed.state,
@@ -322,6 +364,10 @@ impl Detector {
             odd_certificate: false,
             request: false,
             post: false,
+            grouped: false,
+            protocol: None,
+            client: 0,
+            body_bytes: None,
         };
         if let Some(number) = self.connections_free.pop() {
             if let Some(place) = self.connections.get_mut(number) {
@@ -388,214 +434,5 @@ impl Detector {
         if self.pending.len() >= QUEUE {
             self.drain();
         }
-    }
-}
-
-/// Items to tables.
-impl Detector {
-    /// Works off everything that waits.
-    pub(crate) fn drain(&mut self) {
-        let pending = std::mem::take(&mut self.pending);
-        for item in &pending {
-            match item.event {
-                Event::Ended { .. } => {
-                    if let Some(connection) = self.connections.get(item.connection) {
-                        let records = [connection.record, connection.named_record, connection.beat_record];
-                        records.iter().for_each(|&slot| self.ledger.prefetch_slot(slot));
-                    }
-                }
-                _ => self.prefetch_entries(item),
-            }
-        }
-        for item in &pending {
-            match item.event {
-                Event::Ended {
-                    failed,
-                    sent_bytes,
-                    received_bytes,
-                } => {
-                    self.ended(item, failed, sent_bytes, received_bytes);
-                }
-                _ => self.check_in(item),
-            }
-        }
-        self.pending = pending;
-        self.pending.clear();
-        self.drain_questions();
-    }
-
-    /// Asks for the lines where an item's host, destination, pair and timeline will be searched for. They come while
-    /// more is queued.
-    #[inline]
-    pub(crate) fn prefetch_indexes(&self, item: &Item) {
-        let [host, destination, pair] = item.hashes;
-        self.seen.prefetch_indexes(host, destination, pair);
-        self.ledger.prefetch_index(pair);
-    }
-
-    /// Asks for the entries themselves.
-    #[inline]
-    pub(crate) fn prefetch_entries(&self, item: &Item) {
-        let [host, destination, pair] = item.hashes;
-        self.seen.prefetch_entries(host, destination, pair);
-        self.ledger.prefetch_entry(pair);
-    }
-
-    pub(crate) fn check_in(&mut self, item: &Item) {
-        let [host, destination, pair] = item.hashes;
-        let known = self.ledger.find(pair);
-        let sighting = if known.is_none() {
-            self.seen.pair(pair, item.time_ns)
-        } else {
-            Sighting::Again
-        };
-        if item.event != Event::Beat {
-            let deed = match (item.event, sighting, item.key.scope) {
-                (Event::Start, Sighting::First, _) => Deed::NewService,
-                (Event::Named, _, Scope::Name) => Deed::Named,
-                _ => Deed::Other,
-            };
-            self.seen.host(host, item.host, self.period, deed);
-            let is_service = item.key.scope == Scope::Service;
-            self.seen
-                .destination(destination, is_service, sighting == Sighting::First, self.period);
-        }
-        let slot = match (known, sighting) {
-            (Some(slot), _) => slot,
-            (None, Sighting::Third(times)) => self.promote(item, times),
-            _ => return,
-        };
-        if let Some(connection) = self.connections.get_mut(item.connection) {
-            match item.event {
-                Event::Start => connection.record = slot,
-                Event::Named => connection.named_record = slot,
-                _ => connection.beat_record = slot,
-            }
-        }
-        let period = self.period;
-        let Some(record) = self.ledger.at_mut(slot) else { return };
-        let bytes = if item.event == Event::Beat {
-            item.bytes
-        } else {
-            std::mem::take(&mut record.sent_last_bytes)
-        };
-        record.timeline.check_in(item.time_ns, bytes);
-        record.period = period;
-        if item.event != Event::Beat {
-            record.started(item.time_ns);
-        }
-        let before = (record.server, record.port, record.transport);
-        if record.scope != Scope::Service && record.vote(item.server, item.port, item.transport) && record.class > 0 {
-            // It moves to another row of the registry, at the next judgement.
-            (record.class, record.scored_at) = (0, 0);
-            let key = ServerKey {
-                address: before.0,
-                port: before.1,
-                transport: before.2,
-                behind_relay: self
-                    .names
-                    .text(record.name)
-                    .filter(|_| behind_relay(record.scope))
-                    .map(Box::from),
-            };
-            self.shared.remove(&key, record.hash);
-        }
-        let due = is_due(record.timeline.check_ins(), record.scored_at);
-        self.ledger.checked_in(slot);
-        if item.event == Event::Beat {
-            self.use_name(slot, item.name);
-        }
-        if due {
-            self.rescore(slot);
-        }
-    }
-
-    /// A pair's third check-in: it gets a timeline, which begins with the first two.
-    fn promote(&mut self, item: &Item, times: [i64; 2]) -> u32 {
-        let mut timeline = Timeline::new(times[0], 0);
-        timeline.check_in(times[1], 0);
-        let mut record = Record::new(
-            item.hashes[2],
-            item.host,
-            item.server,
-            item.port,
-            item.transport,
-            timeline,
-        );
-        record.kind = item.kind;
-        record.scope = item.key.scope;
-        record.role = item.role;
-        record.name = item.name;
-        record.target_port = if item.key.scope == Scope::ConnectTarget {
-            item.key.port
-        } else {
-            0
-        };
-        self.names.hold(item.name);
-        let (slot, evicted) = self.ledger.insert(record);
-        if let Some(evicted) = evicted {
-            self.names.release(evicted.name);
-        }
-        slot
-    }
-
-    /// What an ended connection says about its timelines.
-    fn ended(&mut self, item: &Item, failed: bool, sent_bytes: u32, received_bytes: u64) {
-        let Some(connection) = self.connections.get(item.connection) else {
-            return;
-        };
-        let (pair, relayed) = (connection.pair, connection.relayed);
-        let (bare_hello, odd_certificate) = (connection.bare_hello, connection.odd_certificate);
-        let name = if self.names.hash(connection.name) == connection.name_hash {
-            connection.name
-        } else {
-            NO_NAME
-        };
-        let bare_request = connection.request && name == NO_NAME && !relayed;
-        let bare_post = bare_request && connection.post;
-        let (slot, named_slot, beat_slot) = (connection.record, connection.named_record, connection.beat_record);
-        self.connections_free.push(item.connection);
-        let add = |record: &mut Record| {
-            record.closed = record.closed.saturating_add(1);
-            record.failed = record.failed.saturating_add(u32::from(failed));
-            record.relayed = record.relayed.saturating_add(u32::from(relayed));
-            record.named = record.named.saturating_add(u32::from(name != NO_NAME && !relayed));
-            record.bare_hellos = record.bare_hellos.saturating_add(u16::from(bare_hello));
-            record.odd_certificates = record.odd_certificates.saturating_add(u16::from(odd_certificate));
-            record.bare_requests = record.bare_requests.saturating_add(u16::from(bare_request));
-            record.bare_posts = record.bare_posts.saturating_add(u16::from(bare_post));
-            record.received_bytes = record.received_bytes.saturating_add(received_bytes);
-            record.sent_last_bytes = sent_bytes;
-        };
-        // A slot may have been given to another timeline since the connection began.
-        if let Some(record) = self.ledger.at_mut(slot).filter(|record| record.hash == pair) {
-            add(record);
-            if !relayed {
-                self.use_name(slot, name);
-            }
-        }
-        let named =
-            |record: &&mut Record| record.host == item.host && record.name == name && record.scope != Scope::Service;
-        if let Some(record) = self.ledger.at_mut(named_slot).filter(named) {
-            add(record);
-        }
-        let beating = |record: &&mut Record| {
-            (record.host, record.server, record.port, record.kind)
-                == (item.host, item.server, item.port, EvidenceKind::Heartbeat)
-        };
-        if let Some(record) = self.ledger.at_mut(beat_slot).filter(beating) {
-            add(record);
-        }
-    }
-
-    /// The name a timeline of an address was last used with.
-    fn use_name(&mut self, slot: u32, name: u32) {
-        let Some(record) = self.ledger.at_mut(slot) else { return };
-        if name == NO_NAME || record.name == name || record.scope != Scope::Service {
-            return;
-        }
-        let before = std::mem::replace(&mut record.name, name);
-        self.names.hold(name);
-        self.names.release(before);
     }
 }

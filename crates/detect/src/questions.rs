@@ -124,7 +124,7 @@ impl Detector {
                 self.prefetch_entries(item);
             }
             if let Some(below) = &one.below {
-                self.tunnels.prefetch_entry(below.hash);
+                self.sketched.names.prefetch_entry(below.hash);
             }
         }
         for one in &waiting {
@@ -207,7 +207,7 @@ impl Detector {
         let hash = self
             .seed
             .pair(one.host, self.seed.destination(&key), EvidenceKind::DnsTunnel);
-        self.tunnels.prefetch_index(hash);
+        self.sketched.names.prefetch_index(hash);
         one.below = Some(Below {
             slot,
             name_hash,
