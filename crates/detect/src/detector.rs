@@ -4,7 +4,7 @@
 //! verdicts in the shared registry as they change. Not its job: connections (`track`), merging and ranking ([`Part`]).
 //!
 //! Check-ins are not worked on one at a time: they wait in a short queue and are worked off together, so that the memory
-//! accesses of many overlap ([`crate::intake`]).
+//! accesses of many overlap ([`crate::check_in`]).
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ use crate::intake::{Connection, Item, QUEUE};
 use crate::key::{Destination, Scope};
 use crate::ledger::{Ledger, Record};
 use crate::names::Names;
-use crate::part::{HostSeen, Part};
+use crate::part::{DestinationSeen, HostSeen, Part};
+use crate::questions::Questions;
 use crate::readings;
 use crate::resolved::ResolvedTable;
 use crate::score::{FEWEST_CHECK_INS, class, judge, may_be_suspected};
@@ -65,7 +66,7 @@ pub struct Gauges {
     pub names_evicted: u64,
     /// Connections that were counted but not followed because all places were taken.
     pub connections_unfollowed: u64,
-    /// Memory of the tables, without the text of names.
+    /// Memory of the tables.
     pub table_bytes: u64,
 }
 
@@ -97,6 +98,7 @@ pub struct Detector {
     pub(crate) connections_free: Vec<u32>,
     pub(crate) connections_unfollowed: u64,
     pub(crate) pending: Vec<Item>,
+    pub(crate) questions: Questions,
     pub(crate) traffic: TrafficCounters,
     pub(crate) resolved: ResolvedTable,
     pub(crate) sketched: SketchedTables,
@@ -113,14 +115,15 @@ impl Detector {
         let limits = settings.limits;
         Self {
             seed: Seed::new(settings.hash_seed),
-            // Every timeline may hold a name, and names that wait in the queue must not go.
-            names: Names::new(limits.names.max(limits.timelines).max(2 * QUEUE)),
+            // Every timeline may hold a name, and names that wait in the queues must not go: a question has its own and its domain's.
+            names: Names::new(limits.names.max(limits.timelines).max(4 * QUEUE)),
             seen: Seen::new(&limits),
             ledger: Ledger::new(limits.timelines),
             connections: Slab::new(),
             connections_free: Vec::new(),
             connections_unfollowed: 0,
             pending: Vec::with_capacity(QUEUE),
+            questions: Questions::new(),
             traffic: TrafficCounters::new(),
             resolved: ResolvedTable::new(limits.names / 4),
             sketched: SketchedTables::new(&limits),
@@ -171,7 +174,8 @@ impl Detector {
             + self.resolved.bytes()
             + self.sketched.bytes()
             + self.networks.bytes()
-            + self.clients.bytes();
+            + self.clients.bytes()
+            + self.names.bytes();
         Gauges {
             hosts: self.seen.hosts.len() as u64,
             destinations: self.seen.destinations.len() as u64,
@@ -203,7 +207,7 @@ impl Detector {
         part.timelines = self.scored(|_| true);
         // Everything since the start was active in the run.
         part.hosts.iter_mut().for_each(|host| host.active = true);
-        part.destinations.iter_mut().for_each(|reached| reached.2 = true);
+        part.destinations.iter_mut().for_each(|reached| reached.active = true);
         let mut last_hour = Part::default();
         self.hand_over_traffic(&mut last_hour);
         part.merge(std::mem::take(&mut self.run));
@@ -213,37 +217,37 @@ impl Detector {
     /// Hosts, destinations and the wanted candidates as they stand.
     fn part(&self, wanted: impl Fn(&Record, &crate::Thresholds) -> bool) -> Part {
         let period = self.period;
+        // Tables of a million entries: a list that grows would be copied twenty times.
+        let mut hosts = Vec::with_capacity(self.seen.hosts.len());
+        hosts.extend(self.seen.hosts.iter().map(|host| HostSeen {
+            address: host.address,
+            active: host.period == period,
+            services: u64::from(host.services),
+            names: host.names,
+            resolves: host.resolves,
+        }));
+        let mut destinations = Vec::with_capacity(self.seen.destinations.len());
+        destinations.extend(self.seen.destinations.iter().map(|reached| DestinationSeen {
+            hash: reached.hash,
+            hosts: reached.hosts(),
+            active: reached.is_active(period),
+            is_service: reached.is_service(),
+        }));
         Part {
-            hosts: self
-                .seen
-                .hosts
-                .iter()
-                .map(|host| HostSeen {
-                    address: host.address,
-                    active: host.period == period,
-                    services: u64::from(host.services),
-                    names: host.names,
-                    resolves: host.resolves,
-                })
-                .collect(),
-            destinations: self
-                .seen
-                .destinations
-                .iter()
-                .map(|reached| (reached.key, u64::from(reached.hosts), reached.period == period))
-                .collect(),
+            hosts,
+            destinations,
             candidates: self
                 .ledger
                 .iter()
                 .filter(|record| wanted(record, &self.settings.thresholds))
-                .map(|record| Candidate::new(record, self.key(record), &self.names, None))
+                .map(|record| Candidate::new(record, self.reached(record), &self.names, None))
                 .chain(
                     self.sketched
                         .iter(&self.names)
                         .filter(|sketched| wanted(&sketched.record, &self.settings.thresholds))
                         .map(|sketched| {
-                            let key = self.key(&sketched.record);
-                            Candidate::new(&sketched.record, key, &self.names, Some(sketched))
+                            let reached = self.reached(&sketched.record);
+                            Candidate::new(&sketched.record, reached, &self.names, Some(sketched))
                         }),
                 )
                 .collect(),
@@ -265,14 +269,15 @@ impl Detector {
         part.merge(hour);
     }
 
-    /// The key under which a record's prevalence is counted.
-    pub(crate) fn key(&self, record: &Record) -> Destination {
-        match record.scope {
+    /// The hash of the destination under which a record's prevalence is counted.
+    pub(crate) fn reached(&self, record: &Record) -> u64 {
+        let key = match record.scope {
             Scope::Service => Destination::service(record.server, record.port, record.transport),
             scope => self
                 .seed
                 .named(self.names.hash(record.name), scope, record.relay(), record.target_port),
-        }
+        };
+        self.seed.destination(&key)
     }
 
     /// Judges a timeline that has grown enough since the last time, and tells the registry if its class changed.
@@ -320,6 +325,10 @@ impl Detector {
         let score = judge(timing, &facts).score;
         let class = class(score, &self.settings.thresholds);
         let name = self.names.text(record.name);
+        // Nearly all that are judged never were, nor are, in the registry: they need no key of their own memory.
+        if class.is_none() && record.class == 0 {
+            return 0;
+        }
         let place = (record.server, record.port, record.transport);
         let key = server_key(place, name.filter(|_| behind_relay(record.scope)));
         match class {
@@ -334,15 +343,13 @@ impl Detector {
                 };
                 self.shared.put(key, record.hash, around.country, name, sign);
             }
-            None if record.class > 0 => self.shared.remove(&key, record.hash),
-            None => {}
+            None => self.shared.remove(&key, record.hash),
         }
         class.map_or(0, |class| class as u8 + 1)
     }
 
     /// What this worker knows around a record; the final word is [`Part::conclude`]'s, which knows all workers'.
     fn surroundings(&self, record: &Record) -> Surroundings<'_> {
-        let key = self.key(record);
         let country = if behind_relay(record.scope) {
             Country::UNKNOWN
         } else {
@@ -357,7 +364,7 @@ impl Detector {
             resolved: self.resolved.name(hash, record.host, record.server, &self.names),
             alike: 1,
             client_hosts: self.clients.hosts(record.client),
-            hosts_there: u64::from(self.seen.hosts_of(self.seed.destination(&key), &key)),
+            hosts_there: u64::from(self.seen.hosts_of(self.reached(record))),
             hosts_all: self.seen.hosts.len() as u64,
             country,
             home_country: self.shared.home_country(),

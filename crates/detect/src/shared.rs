@@ -91,6 +91,11 @@ impl Shared {
         self.refused.load(Ordering::Relaxed)
     }
 
+    /// How many servers are suspected.
+    pub fn servers_total(&self) -> u64 {
+        self.suspects.len() as u64
+    }
+
     /// Suspected servers as they stand, best first, at most `limit`, without evidence.
     pub fn servers(&self, limit: usize) -> Vec<ControlServer> {
         let mut servers = self.all();
@@ -221,6 +226,7 @@ mod tests {
         shared.put(key(2), 4, nl, None, sign(1, Class::Suspected, 0.8));
         let servers = shared.servers(9);
         assert_eq!(servers.len(), 2);
+        assert_eq!((shared.servers(1).len(), shared.servers_total()), (1, 2));
         assert_eq!(
             (servers[0].rank, servers[0].hosts.len(), servers[0].class),
             (1, 2, Class::Probable)
@@ -233,7 +239,7 @@ mod tests {
         shared.remove(&key(1), 1);
         shared.remove(&key(1), 3);
         shared.remove(&key(2), 4);
-        assert!(shared.servers(9).is_empty());
+        assert!(shared.servers(9).is_empty() && shared.servers_total() == 0);
     }
 
     #[test]
