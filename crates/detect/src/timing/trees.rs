@@ -7,7 +7,7 @@
 //! this is compiled, and walking a tree is comparing and stepping only.
 
 use super::shape::{MEASURES, PART_OF, PARTS};
-use super::table::{BASE, NODES, ROOTS};
+use super::table::{BASE, HOPELESS, NODES, ROOTS};
 
 /// A question of a tree, or a leaf, as the table is written. Every node knows the estimate if the way ended there, so a step is
 /// worth the difference to the node before it, and that is what the measure asked adds to its part.
@@ -22,10 +22,6 @@ pub(super) struct Node {
     /// The measure asked.
     pub(super) measure: u8,
 }
-
-/// Trees are in the order of their worth, and most timelines are plainly people: after so many trees, those below these log-odds
-/// (thousandths) are not asked further. Of generated beacons that end above -4, fewer than one in a thousand is below.
-const HOPELESS: [(usize, i32); 3] = [(24, -8000), (48, -6600), (90, -5600)];
 
 /// What the trees add to each part.
 pub(super) type Thousandths = [i32; PARTS.len()];
@@ -138,7 +134,8 @@ const DEPTH: usize = {
     most
 };
 
-/// Asks the trees, all or until a timeline is hopeless.
+/// Asks the trees. They are in the order of their worth, and most timelines are plainly people: one whose log-odds so far are below
+/// what [`HOPELESS`] says is not asked further.
 pub(super) fn ask(measures: &[f32; MEASURES]) -> Thousandths {
     let mut padded = [0.0; PADDED];
     padded[..MEASURES].copy_from_slice(measures);
