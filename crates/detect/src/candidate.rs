@@ -137,6 +137,7 @@ impl Candidate {
             histogram: Box::new(*self.timeline.histogram()),
             hours: *self.timeline.hours(),
             recent_ns: self.timeline.recent().collect(),
+            intel: None,
         }
     }
 

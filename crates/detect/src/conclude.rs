@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use balefire_decode::Address;
 
+use crate::allow::Tally;
 use crate::candidate::{Candidate, Habit};
+use crate::confirm::{Fingerprints, confirm, is_allowed};
+use crate::intel::Intel;
 use crate::key::Scope;
 use crate::part::{Part, Traffic};
 use crate::score::class;
@@ -25,7 +28,9 @@ impl Part {
     /// The finished summary of a period, once the parts of all workers are merged.
     pub fn conclude(mut self, settings: &Settings, shared: &Shared, period: Period, accounting: Accounting) -> Summary {
         self.settle();
-        let servers = servers(&self, settings, shared);
+        let lists = shared.lists_now().0;
+        let mut tally = Tally::new(&lists.allow);
+        let servers = servers(&self, settings, shared, &lists.intel, &mut tally);
         let countries = country_rows(&servers, &self.traffic);
         Summary {
             period,
@@ -36,6 +41,8 @@ impl Part {
             servers,
             countries,
             country_source: shared.countries().source().clone(),
+            intel: lists.intel.lists().to_vec(),
+            allowed: tally.allowed(self.last_packet_ns),
         }
     }
 }
@@ -47,8 +54,15 @@ struct Found<'a> {
     country: Country,
 }
 
-fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServer> {
+fn servers(
+    part: &Part,
+    settings: &Settings,
+    shared: &Shared,
+    intel: &Intel,
+    tally: &mut Tally<'_>,
+) -> Vec<ControlServer> {
     let alike = alike(part, settings, shared);
+    let fingerprints = Fingerprints::of(part);
     let found: Vec<Found<'_>> = part
         .candidates
         .iter()
@@ -58,6 +72,9 @@ fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServ
             let judged = candidate.judge(&around);
             class(judged.score, &settings.thresholds)?;
             let evidence = candidate.evidence(&judged, &around);
+            if is_allowed(candidate, &around, evidence.last_ns, &fingerprints, tally) {
+                return None;
+            }
             Some(Found {
                 candidate,
                 evidence,
@@ -92,6 +109,7 @@ fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServ
         .into_iter()
         .filter_map(|(key, found)| server(key, found, settings))
         .collect();
+    confirm(&mut servers, part, shared, intel, &fingerprints, tally);
     servers.sort_by(best_first);
     number(&mut servers);
     servers

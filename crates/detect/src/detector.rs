@@ -24,6 +24,7 @@ use crate::score::{FEWEST_CHECK_INS, class, judge, may_be_suspected};
 use crate::seen::Seen;
 use crate::settings::Settings;
 use crate::shared::{ServerKey, Shared, Sign};
+use crate::sighted::{MOST_SIGHTINGS, Watch};
 use crate::slab::Slab;
 use crate::summary::{Country, EvidenceKind};
 use crate::timing::{Timing, score_timing};
@@ -59,6 +60,10 @@ pub struct Gauges {
     pub dns_evicted: u64,
     /// Names evicted.
     pub names_evicted: u64,
+    /// Contacts with what is listed, kept and evicted.
+    pub sightings: u64,
+    /// See there.
+    pub sightings_evicted: u64,
     /// Connections that were counted but not followed because all places were taken.
     pub connections_unfollowed: u64,
     /// Memory of the tables, without the text of names.
@@ -75,6 +80,7 @@ impl Gauges {
             + self.established_evicted
             + self.names_evicted
             + self.dns_evicted
+            + self.sightings_evicted
     }
 }
 
@@ -95,6 +101,7 @@ pub struct Detector {
     pub(crate) traffic: TrafficCounters,
     pub(crate) resolved: ResolvedTable,
     pub(crate) tunnels: Tunnels,
+    pub(crate) watch: Watch,
     run: Part,
     /// Hours closed so far: the stamp of what is active in this one.
     pub(crate) period: u32,
@@ -117,6 +124,7 @@ impl Detector {
             traffic: TrafficCounters::new(),
             resolved: ResolvedTable::new(limits.names / 4),
             tunnels: Tunnels::new(limits.timelines / 16),
+            watch: Watch::new(shared.lists_now(), MOST_SIGHTINGS),
             run: Part::default(),
             period: 0,
             settings,
@@ -133,6 +141,7 @@ impl Detector {
         let mut part =
             self.part(|record, thresholds| record.period == period && may_be_a_candidate(record, thresholds));
         part.timelines = self.scored(|record| record.period == period);
+        self.hand_over_sightings(&mut part, false);
         self.hand_over_traffic(&mut part);
         self.period += 1;
         part
@@ -175,6 +184,8 @@ impl Detector {
             established_evicted,
             dns_evicted: self.resolved.evicted() + self.tunnels.evicted(),
             names_evicted: self.names.evicted(),
+            sightings: self.watch.len() as u64,
+            sightings_evicted: self.watch.evicted(),
             connections_unfollowed: self.connections_unfollowed,
             table_bytes: table_bytes as u64,
         }
@@ -189,6 +200,7 @@ impl Detector {
         self.drain();
         let mut part = self.part(wanted);
         part.timelines = self.scored(|_| true);
+        self.hand_over_sightings(&mut part, true);
         // Everything since the start was active in the run.
         part.hosts.iter_mut().for_each(|host| host.active = true);
         part.destinations.iter_mut().for_each(|reached| reached.2 = true);

@@ -93,6 +93,18 @@ pub(crate) struct Item {
     connection: u32,
 }
 
+impl Item {
+    fn ends(&self) -> Ends {
+        Ends {
+            role: self.role,
+            host: self.host,
+            server: self.server,
+            port: self.port,
+            transport: self.transport,
+        }
+    }
+}
+
 /// Who is who, of a connection that may be scored.
 #[derive(Clone, Copy)]
 pub(crate) struct Ends {
@@ -135,6 +147,9 @@ impl Sink for Detector {
 
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>) {
         let Some(ends) = self.ends(endpoints) else { return };
+        if self.watch.wants_facts() {
+            self.fact_used(&ends, time_ns, fact);
+        }
         let number = TrafficCounters::connection(tag);
         match fact {
             Fact::Name { kind, name, port } => self.name_given(number, &ends, *kind, name, *port, time_ns),
@@ -444,6 +459,9 @@ impl Detector {
             self.seen.host(host, item.host, self.period, deed);
             self.seen
                 .destination(destination, &item.key, sighting == Sighting::First, self.period);
+        }
+        if item.event == Event::Start && self.watch.wants_addresses() {
+            self.address_used(&item.ends(), item.time_ns, sighting == Sighting::First);
         }
         let slot = match (known, sighting) {
             (Some(slot), _) => slot,

@@ -5,8 +5,10 @@
 //! concludes into a [`Summary`]. Not its job: packets, threads, files, clocks, text: `track` makes the events, `pipeline`
 //! calls and merges, `report` prints.
 
+mod allow;
 mod candidate;
 mod conclude;
+mod confirm;
 mod context;
 mod countries;
 mod detector;
@@ -17,8 +19,11 @@ mod home;
 mod index;
 mod innocent;
 mod intake;
+mod intel;
 mod key;
 mod ledger;
+mod lists;
+mod look_back;
 mod names;
 mod part;
 mod readings;
@@ -27,6 +32,7 @@ mod score;
 mod seen;
 mod settings;
 mod shared;
+mod sighted;
 mod slab;
 mod summary;
 mod table;
@@ -35,16 +41,22 @@ mod timing;
 mod traffic;
 mod tunnel;
 
+pub use allow::{AllowError, AllowFields, AllowRule, Allowed, AllowedRule, Allowlist};
 pub use balefire_decode::{Address, Reject, Transport};
 pub use countries::{Countries, CountriesError, EMBEDDED_NOTICE};
 pub use detector::{Detector, Gauges};
 pub use home::{Home, NetworkError, Role};
+pub use intel::{
+    IndicatorMatch, Intel, IntelBuilder, IntelList, ListError, ListFault, ListFormat, ListReport, MOST_INDICATORS,
+    Refusal,
+};
+pub use lists::Lists;
 pub use part::Part;
 pub use settings::{Limits, Settings, Thresholds};
 pub use shared::Shared;
 pub use summary::{
-    Accounting, Class, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, Period, PeriodKind,
-    QueueDrops, ScorePart, Summary, TimelineRow, Totals,
+    Accounting, Class, Contact, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, IntelSign,
+    Period, PeriodKind, QueueDrops, ScorePart, Summary, TimelineRow, Totals,
 };
 pub use timeline::{BINS_PER_OCTAVE, COLLAPSE_NS, INTERVAL_BINS, Timeline};
 pub use timing::{

@@ -12,6 +12,7 @@ use crate::key::{Destination, Scope};
 use crate::resolved::Resolution;
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::sighted::Sighting;
 use crate::summary::{Country, TimelineRow};
 
 /// Traffic with one country.
@@ -56,6 +57,8 @@ pub struct Part {
     /// Every destination so far, its number of hosts, and whether it was reached in the period. May repeat.
     pub(crate) destinations: Vec<(Destination, u64, bool)>,
     pub(crate) candidates: Vec<Candidate>,
+    /// Contacts with what is listed. May repeat until [`Self::settle`].
+    pub(crate) sightings: Vec<Sighting>,
     pub(crate) traffic: BTreeMap<Country, Traffic>,
     pub(crate) connections: u64,
     pub(crate) timelines: u64,
@@ -70,6 +73,7 @@ impl Part {
         self.resolutions.extend(other.resolutions);
         self.destinations.extend(other.destinations);
         self.candidates.extend(other.candidates);
+        self.sightings.extend(other.sightings);
         for (country, traffic) in &other.traffic {
             self.traffic.entry(*country).or_default().add(traffic);
         }
@@ -117,6 +121,14 @@ impl Part {
             same
         });
         self.candidates.sort_by(|one, two| one.order().cmp(&two.order()));
+        self.sightings.sort_unstable();
+        self.sightings.dedup_by(|next, kept| {
+            let same = next.met == kept.met;
+            if same {
+                kept.span.add(&next.span);
+            }
+            same
+        });
     }
 
     /// What the whole knows about one candidate. Only after [`Self::settle`].

@@ -203,6 +203,13 @@ impl Seen {
         Sighting::Third(times)
     }
 
+    /// The first and the last time of a pair that is known and has no timeline.
+    pub(crate) fn pair_times(&self, hash: u64) -> Option<(i64, i64)> {
+        let slot = self.pairs.find(hash, |pair| pair.hash == hash)?;
+        let pair = self.pairs.at(slot)?;
+        Some((pair.first_ns.min(pair.second_ns), pair.first_ns.max(pair.second_ns)))
+    }
+
     /// A host, if it is known.
     pub(crate) fn host_of(&self, hash: u64, address: Address) -> Option<&Host> {
         let slot = self.hosts.find(hash, |host| host.address == address)?;
