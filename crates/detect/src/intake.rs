@@ -93,18 +93,6 @@ pub(crate) struct Item {
     connection: u32,
 }
 
-impl Item {
-    fn ends(&self) -> Ends {
-        Ends {
-            role: self.role,
-            host: self.host,
-            server: self.server,
-            port: self.port,
-            transport: self.transport,
-        }
-    }
-}
-
 /// Who is who, of a connection that may be scored.
 #[derive(Clone, Copy)]
 pub(crate) struct Ends {
@@ -147,9 +135,7 @@ impl Sink for Detector {
 
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>) {
         let Some(ends) = self.ends(endpoints) else { return };
-        if self.watch.wants_facts() {
-            self.fact_used(&ends, time_ns, fact);
-        }
+        self.fact_used(&ends, time_ns, fact);
         let number = TrafficCounters::connection(tag);
         match fact {
             Fact::Name { kind, name, port } => self.name_given(number, &ends, *kind, name, *port, time_ns),
@@ -461,7 +447,16 @@ impl Detector {
                 .destination(destination, &item.key, sighting == Sighting::First, self.period);
         }
         if item.event == Event::Start && self.watch.wants_addresses() {
-            self.address_used(&item.ends(), item.time_ns, sighting == Sighting::First);
+            let (role, host, server) = (item.role, item.host, item.server);
+            let (port, transport) = (item.port, item.transport);
+            let ends = Ends {
+                role,
+                host,
+                server,
+                port,
+                transport,
+            };
+            self.address_used(&ends, item.time_ns, sighting == Sighting::First);
         }
         let slot = match (known, sighting) {
             (Some(slot), _) => slot,

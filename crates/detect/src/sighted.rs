@@ -296,7 +296,14 @@ impl Detector {
     }
 
     /// A name or a fingerprint was seen.
+    #[inline]
     pub(crate) fn fact_used(&mut self, ends: &Ends, time_ns: i64, fact: &Fact<'_>) {
+        if self.watch.wants_facts() {
+            self.fact_looked_up(ends, time_ns, fact);
+        }
+    }
+
+    fn fact_looked_up(&mut self, ends: &Ends, time_ns: i64, fact: &Fact<'_>) {
         let inside = ends.role == Role::Internal && !self.settings.score_internal;
         match fact {
             Fact::Name {
