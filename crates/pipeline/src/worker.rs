@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use balefire_capture::{Block, FrameRecord};
 use balefire_decode::{FragmentPlace, FragmentTable, Frame, Packet, Reject, decode};
 use balefire_detect::Detector;
-use balefire_track::{Arrival, Tracker};
+use balefire_track::{Arrival, Tracker, prefetch};
 use crossbeam::channel::Sender;
 use crossbeam::queue::ArrayQueue;
 
@@ -21,6 +21,10 @@ use crate::queue::{Batch, HourMark, Inbox, Message};
 /// Frames decoded before any table is touched, so that their table lines can be fetched from memory side by side.
 /// 64 arrivals are 8 KiB: they stay in the first-level cache between the passes.
 const CHUNK: usize = 64;
+
+/// Frames whose headers are asked for before their turn to be decoded. The capture thread wrote them on another core, so
+/// they lie in a far cache, 50 to 100 ns away; decoding takes 5 to 10 ns a frame.
+const FRAMES_AHEAD: usize = 16;
 
 /// What a worker counted in the open hour.
 #[derive(Clone, Debug)]
@@ -108,6 +112,13 @@ impl Worker {
     /// Three passes over a chunk: decode all, then (inside `track`) fetch all table lines, then update all.
     fn frames(&mut self, block: &Block, records: &[FrameRecord], counts: &mut WorkerCounts) {
         let mut arrivals = [NO_ARRIVAL; CHUNK];
+        let mut ahead = records.iter();
+        let mut fetch_next = || {
+            if let Some(record) = ahead.next() {
+                prefetch::fetch_head(block.frame(record).bytes);
+            }
+        };
+        (0..FRAMES_AHEAD).for_each(|_| fetch_next());
         for chunk in records.chunks(CHUNK) {
             let mut decoded = 0;
             let mut next = 0;
@@ -117,6 +128,7 @@ impl Worker {
                     while let Some(record) = chunk.get(next) {
                         let frame = block.frame(record);
                         next += 1;
+                        fetch_next();
                         match decode(frame) {
                             Ok(packet) => {
                                 arrivals[decoded] = arrival(record, frame, packet);

@@ -134,6 +134,12 @@ pub trait Sink {
     /// A connection began; called before anything else of it.
     fn opened(&mut self, opened: &Opened) -> u32;
 
+    /// Something may soon be told of it: a chance to fetch what belongs to the tag. No event: nothing may follow, and the tag
+    /// may be that of a connection that is closed by then.
+    fn ahead(&self, tag: u32) {
+        let _ = tag;
+    }
+
     /// A packet of it (the first one too). The hot call: once per packet, but for [`crate::Counters::stragglers`].
     fn packet(&mut self, tag: u32, from_originator: bool, time_ns: i64, ip_bytes: u32);
 

@@ -31,6 +31,7 @@ impl Index {
     pub(crate) fn new(slots: usize) -> Self {
         let buckets = slots.div_ceil(PLANNED_ENTRIES).next_power_of_two();
         let words = vec![0_u32; (buckets + 1) * BUCKET_WORDS];
+        prefetch::huge_pages(&words);
         let start = words
             .as_ptr()
             .align_offset(BUCKET_WORDS * size_of::<u32>())

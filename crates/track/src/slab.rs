@@ -49,7 +49,10 @@ pub(crate) struct Connection {
     pub(crate) burst_ns: i64,
     /// When it took its place in its class's queue.
     pub(crate) queued_ns: i64,
-    pub(crate) packets: [u64; 2],
+    /// At their highest (an hour and a half of 1,500 B packets at 10 Gbit/s) they stay.
+    pub(crate) packets: [u32; 2],
+    /// Stage of the responder's payload; `marks` has whether it is wanted.
+    pub(crate) responder_application: u16,
     pub(crate) payload_bytes: [u64; 2],
     pub(crate) ip_bytes: [u64; 2],
 }
@@ -66,8 +69,6 @@ pub(crate) struct Place {
     pub(crate) next: u32,
     /// Initial sequence number of the originator.
     pub(crate) originator_isn: u32,
-    /// Stage of the responder's payload; [`Connection::marks`] has whether it is wanted.
-    pub(crate) responder_application: u16,
 }
 
 impl Connection {
@@ -89,6 +90,7 @@ impl Connection {
             burst_ns: i64::MIN,
             queued_ns: time_ns,
             packets: [0; 2],
+            responder_application: 0,
             payload_bytes: [0; 2],
             ip_bytes: [0; 2],
         }
@@ -148,7 +150,7 @@ impl Connection {
 
     pub(crate) fn closed(&self, first_ns: i64) -> Closed {
         let volume = |side: usize| Volume {
-            packets: self.packets[side],
+            packets: u64::from(self.packets[side]),
             payload_bytes: self.payload_bytes[side],
             ip_bytes: self.ip_bytes[side],
         };
@@ -188,9 +190,12 @@ pub(crate) struct Slab {
 
 impl Slab {
     pub(crate) fn new(slots: usize) -> Self {
+        let (connections, places) = (Vec::with_capacity(slots), Vec::with_capacity(slots));
+        prefetch::huge_pages(&connections);
+        prefetch::huge_pages(&places);
         Self {
-            connections: Vec::with_capacity(slots),
-            places: Vec::with_capacity(slots),
+            connections,
+            places,
             free: NONE,
         }
     }
@@ -202,7 +207,6 @@ impl Slab {
             previous: NONE,
             next: NONE,
             originator_isn,
-            responder_application: 0,
         };
         if self.free == NONE {
             self.connections.push(connection);
@@ -249,7 +253,7 @@ impl Slab {
         Progress {
             stage: match owner.side {
                 Side::Originator => connection.application,
-                Side::Responder => self.place(owner.slot).responder_application,
+                Side::Responder => connection.responder_application,
             },
             marks: connection.marks,
         }
@@ -265,7 +269,7 @@ impl Slab {
                 if progress.stage == application::DONE {
                     connection.marks |= application::RESPONDER_DONE;
                 }
-                self.place_mut(owner.slot).responder_application = progress.stage;
+                connection.responder_application = progress.stage;
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::originator::Beginning;
 use crate::queues::Queues;
 use crate::slab::{Connection, ISN_KNOWN, NONE, ORIGINATOR_ACKED, SEQUENCE_KNOWN, Slab};
 use crate::tcp::{End, Segment};
-use crate::{Arrival, BURST_GAP_NS, Class, Counters, Settings, Sink};
+use crate::{Arrival, BURST_GAP_NS, Class, Counters, Fact, Settings, Sink};
 
 /// Packets that are looked up together: enough to have several cache misses under way (a core has 10 to 24 at a time),
 /// few enough that what was fetched for the first is still there for the last.
@@ -100,6 +100,9 @@ impl Tracker {
                 }
             }
             for (lookup, arrival) in lookups.iter().zip(chunk) {
+                self.announce(arrival, lookup, sink);
+            }
+            for (lookup, arrival) in lookups.iter().zip(chunk) {
                 self.packet(arrival, lookup, sink);
             }
         }
@@ -135,6 +138,21 @@ impl Tracker {
     /// Bytes of address space it has reserved; it uses what its peak of connections needed.
     pub fn reserved_bytes(&self) -> usize {
         self.slab.bytes() + self.index.bytes() + self.application.bytes()
+    }
+
+    /// Lets the sink fetch what it has of a connection that will probably be told of with more than a packet: the
+    /// originator breaks a silence, or its payload is still being read.
+    #[inline]
+    fn announce(&self, arrival: &Arrival<'_>, lookup: &Lookup, sink: &impl Sink) {
+        if arrival.packet.payload_bytes == 0 {
+            return;
+        }
+        let Some(slot) = lookup.hint else { return };
+        let connection = self.slab.connection(slot);
+        let breaks_silence = arrival.time_ns.saturating_sub(connection.burst_ns) >= BURST_GAP_NS;
+        if breaks_silence || connection.application != application::DONE {
+            sink.ahead(connection.tag);
+        }
     }
 
     fn packet(&mut self, arrival: &Arrival<'_>, lookup: &Lookup, sink: &mut impl Sink) {
@@ -275,7 +293,7 @@ impl Tracker {
         // Out of order by less than a timeout: it happened, for this connection, no earlier than the packet before.
         let time_ns = arrival.time_ns.max(connection.last_ns);
         connection.last_ns = time_ns;
-        connection.packets[side] += 1;
+        connection.packets[side] = connection.packets[side].saturating_add(1);
         connection.payload_bytes[side] += u64::from(packet.payload_bytes);
         connection.ip_bytes[side] += u64::from(packet.ip_bytes);
         sink.packet(connection.tag, from_originator, time_ns, packet.ip_bytes);
@@ -306,7 +324,7 @@ impl Tracker {
                 } else {
                     Side::Responder
                 };
-                self.read(Owner { slot, side }, &payload, packet.transport, time_ns, sink);
+                self.read(Owner { slot, side }, &payload, packet, time_ns, sink);
             }
             if from_originator && is_new && !is_icmp_error(packet) {
                 self.burst(slot, packet.payload_bytes, time_ns, sink);
@@ -317,16 +335,19 @@ impl Tracker {
     }
 
     /// Lets the application layer see a payload.
-    fn read(&mut self, owner: Owner, payload: &Payload<'_>, transport: Transport, time_ns: i64, sink: &mut impl Sink) {
+    fn read(&mut self, owner: Owner, payload: &Payload<'_>, packet: &Packet, time_ns: i64, sink: &mut impl Sink) {
         let connection = self.slab.connection(owner.slot);
         let (tag, endpoints) = (connection.tag, connection.endpoints());
         let mut progress = self.slab.progress(owner);
-        let tell = |fact: &crate::Fact<'_>| sink.fact(tag, &endpoints, time_ns, fact);
-        let loser = match transport {
+        let tell = |fact: &Fact<'_>| sink.fact(tag, &endpoints, time_ns, fact);
+        let loser = match packet.transport {
             Transport::TCP => self.application.segment(&mut progress, owner, payload, tell),
             Transport::UDP => self.application.datagram(&mut progress, owner, payload, tell),
             _ => {
-                progress.stage = application::DONE;
+                match application::echo::read(packet, payload.bytes) {
+                    Some(echo) => sink.fact(tag, &endpoints, time_ns, &Fact::Echo(echo)),
+                    None => progress.stage = application::DONE,
+                }
                 None
             }
         };

@@ -29,6 +29,8 @@ pub(super) struct Buffer {
     in_use: bool,
     /// Bytes from the first on without a hole.
     complete: usize,
+    /// Whether any of `pending` is used.
+    has_pending: bool,
     /// Ranges beyond the first hole; empty ones are free.
     pending: [(u16, u16); MOST_PENDING],
     data: Option<Box<[u8; BUFFER_BYTES]>>,
@@ -45,6 +47,7 @@ impl Buffer {
             datagrams: 0,
             in_use: true,
             complete: 0,
+            has_pending: false,
             pending: [(0, 0); MOST_PENDING],
             data: None,
         }
@@ -77,11 +80,14 @@ impl Buffer {
                 return;
             };
             *free = range;
+            self.has_pending = true;
         }
         data[begin..end].copy_from_slice(&bytes[begin - offset..end - offset]);
         if begin == self.complete {
             self.complete = end;
-            self.close_holes();
+            if self.has_pending {
+                self.close_holes();
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! and the rest when the hello is whole. It may span records and segments and may be cut anywhere: the name often
 //! stands before the cut.
 
-use super::ja4::Offer;
+use super::ja4::{Hashes, Offer};
 use super::name::Name;
 use super::records::{Records, Stop};
 use super::text::Text;
@@ -20,28 +20,51 @@ const NAME_TYPE_HOST: u8 = 0;
 /// Longest host name looked at; DNS allows 253 characters, what is longer is truncated anyway.
 const HOST_BYTES: usize = 512;
 
+/// What reading hellos needs room for, kept from one to the next.
+#[derive(Debug)]
+pub(super) struct Desk {
+    offer: Offer,
+    hashes: Hashes,
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        Self {
+            offer: Offer::new(),
+            hashes: Hashes::new(),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.hashes.bytes()
+    }
+}
+
 /// Reads the hello.
-pub(super) fn read(bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading {
-    read_offer(Records::new(bytes), Offer::new(b't'), last, teller)
+pub(super) fn read(bytes: &[u8], last: bool, teller: &mut Teller<'_>, desk: &mut Desk) -> Reading {
+    desk.offer.begin(b't');
+    read_offer(Records::new(bytes), last, teller, desk)
 }
 
 /// Reads a hello without records around it, as QUIC carries it.
-pub(super) fn read_bare(bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading {
-    read_offer(Records::bare(bytes), Offer::new(b'q'), last, teller)
+pub(super) fn read_bare(bytes: &[u8], last: bool, teller: &mut Teller<'_>, desk: &mut Desk) -> Reading {
+    desk.offer.begin(b'q');
+    read_offer(Records::bare(bytes), last, teller, desk)
 }
 
-fn read_offer(hello: Records<'_>, mut offer: Offer, last: bool, teller: &mut Teller<'_>) -> Reading {
-    match read_hello(hello, &mut offer, teller) {
+fn read_offer(hello: Records<'_>, last: bool, teller: &mut Teller<'_>, desk: &mut Desk) -> Reading {
+    match read_hello(hello, &mut desk.offer, teller) {
         Err(Stop::Short) if !last => return Reading::More,
         Err(Stop::Short | Stop::NotOne) => {}
-        Ok(()) => tell(&mut offer, teller),
+        Ok(()) => tell(desk, teller),
     }
     Reading::Done
 }
 
-fn tell(offer: &mut Offer, teller: &mut Teller<'_>) {
+fn tell(desk: &mut Desk, teller: &mut Teller<'_>) {
+    let Desk { offer, hashes } = desk;
     let alpn = Text::<32>::of(offer.alpn());
-    let ja4 = offer.fingerprint();
+    let ja4 = offer.fingerprint(hashes);
     let hello = TlsHello {
         has_server_name: offer.has_server_name,
         alpn: teller.counted(&alpn),
@@ -120,6 +143,10 @@ fn read_server_name(hello: &mut Records<'_>, teller: &mut Teller<'_>) -> Result<
         return Ok(());
     }
     let length = usize::from(hello.u16()?);
+    if let Some(host) = hello.whole(length).filter(|host| host.len() <= HOST_BYTES) {
+        teller.name(NameKind::Sni, &Name::of_host(host), 0);
+        return Ok(());
+    }
     let mut host = [0; HOST_BYTES];
     let kept = length.min(HOST_BYTES);
     // Of a longer name the right end counts.

@@ -112,7 +112,7 @@ impl Application {
             counts: &mut self.counts,
             marks: &mut progress.marks,
         };
-        let reading = client_hello::read_bare(buffer.stream(), is_exhausted, &mut teller);
+        let reading = client_hello::read_bare(buffer.stream(), is_exhausted, &mut teller, &mut self.desk);
         if reading != Reading::More {
             progress.stage = DONE;
             self.pool.release(number);

@@ -70,7 +70,10 @@ fn is_query_header(message: &[u8]) -> bool {
 
 /// The question of a message.
 pub(super) struct Question<'a> {
-    labels: [&'a [u8]; MOST_LABELS],
+    /// From its first byte on.
+    bytes: &'a [u8],
+    /// Where in it the labels' length octets stand: all within [`NAME_OCTETS`].
+    labels: [u8; MOST_LABELS],
     label_count: usize,
     kind: u16,
     name_octets: usize,
@@ -89,7 +92,7 @@ impl<'a> Question<'a> {
 
     /// The question after a header. `None` if there is none, or it is cut inside the name.
     pub(super) fn of(message: &'a [u8]) -> Option<Self> {
-        let mut labels = [&[][..]; MOST_LABELS];
+        let mut labels = [0; MOST_LABELS];
         let mut label_count = 0;
         let question = message.get(HEADER_BYTES..)?;
         let mut rest = question;
@@ -103,10 +106,10 @@ impl<'a> Question<'a> {
                 rest = after;
                 break;
             }
-            let label;
-            (label, rest) = after.split_at_checked(usize::from(*length))?;
-            *labels.get_mut(label_count)? = label;
+            // Below `NAME_OCTETS`, as the end of the loop has seen to.
+            *labels.get_mut(label_count)? = (question.len() - rest.len()) as u8;
             label_count += 1;
+            (_, rest) = after.split_at_checked(usize::from(*length))?;
             if question.len() - rest.len() >= NAME_OCTETS {
                 return None;
             }
@@ -120,6 +123,7 @@ impl<'a> Question<'a> {
         // The class's upper bit asks for a unicast answer in multicast DNS (RFC 6762 section 5.4). Internet, chaos, any.
         let class = word(2).unwrap_or(1) & 0x7fff;
         (kind != 0 && matches!(class, 1 | 3 | 255)).then_some(Self {
+            bytes: question,
             labels,
             label_count,
             kind,
@@ -134,7 +138,7 @@ impl<'a> Question<'a> {
 
     /// The name asked for; none if it is no domain name.
     pub(super) fn name(&self) -> Option<Name> {
-        (!self.is_netbios()).then(|| Name::of_labels(self.labels[..self.label_count].iter().copied()))
+        (!self.is_netbios()).then(|| Name::of_labels(self.labels()))
     }
 
     /// A query's measures; those of an answer are added by who knows them.
@@ -162,8 +166,17 @@ impl<'a> Question<'a> {
         }
     }
 
+    fn labels(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        let bytes = self.bytes;
+        let label = move |at: &u8| {
+            let (length, rest) = bytes.get(usize::from(*at)..)?.split_first()?;
+            rest.get(..usize::from(*length))
+        };
+        self.labels[..self.label_count].iter().filter_map(label)
+    }
+
     fn is_netbios(&self) -> bool {
-        let first = self.labels[0];
+        let first = self.labels().next().unwrap_or_default();
         NETBIOS_TYPES.contains(&self.kind)
             && first.len() == NETBIOS_LABEL_BYTES
             && first.iter().all(|letter| (b'A'..=b'P').contains(letter))

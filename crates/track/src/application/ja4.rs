@@ -23,7 +23,66 @@ const MOST_CIPHERS: usize = 256;
 const LIST_CHARACTERS: usize = ITEM_CHARACTERS * MOST_CIPHERS;
 const _: () = assert!(LIST_CHARACTERS >= ITEM_CHARACTERS * (MOST_EXTENSIONS + MOST_ALGORITHMS));
 
-/// What a hello offers.
+/// Lists whose hashes are remembered, see [`Hashes`].
+const REMEMBERED: usize = 128;
+/// Values of a list that is remembered. Browsers offer some 16 cipher suites, and as many extensions and algorithms each.
+const REMEMBERED_VALUES: usize = 60;
+
+/// Hashes of lists. A network's clients are of few makes, so nearly every hello has lists that were hashed before.
+/// Each list has one place, where the newest stays; whether it is the one is known by comparing it whole.
+#[derive(Debug)]
+pub(super) struct Hashes {
+    known: Box<[Known]>,
+}
+
+/// A list, or two one after the other, and their hash.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    values: [u16; REMEMBERED_VALUES],
+    /// Values of the first list, and of both.
+    lengths: (u8, u8),
+    characters: [u8; HASH_CHARACTERS],
+}
+
+impl Hashes {
+    pub(super) fn new() -> Self {
+        let nothing = Known {
+            values: [0; REMEMBERED_VALUES],
+            lengths: (0, 0),
+            characters: [b'0'; HASH_CHARACTERS],
+        };
+        Self {
+            known: vec![nothing; REMEMBERED].into_boxed_slice(),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.known)
+    }
+
+    /// The first characters of the hash of a list, or of two; zeros if the first is empty.
+    fn of(&mut self, values: &[u16], more: &[u16]) -> [u8; HASH_CHARACTERS] {
+        let (first, both) = (values.len(), values.len() + more.len());
+        if both > REMEMBERED_VALUES {
+            return hash(values, more);
+        }
+        let mix = |sum: u64, value: &u16| (sum ^ u64::from(*value)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let place = values.iter().chain(more).fold(first as u64, mix) >> (u64::BITS - REMEMBERED.ilog2());
+        let known = &mut self.known[place as usize];
+        let lengths = (first as u8, both as u8);
+        let is_it = known.lengths == lengths && known.values[..first] == *values && known.values[first..both] == *more;
+        if !is_it {
+            known.values[..first].copy_from_slice(values);
+            known.values[first..both].copy_from_slice(more);
+            known.lengths = lengths;
+            known.characters = hash(values, more);
+        }
+        known.characters
+    }
+}
+
+/// What a hello offers. It is large, so there is one, used again for every hello.
+#[derive(Debug)]
 pub(super) struct Offer {
     transport: u8,
     pub(super) legacy_version: u16,
@@ -37,10 +96,10 @@ pub(super) struct Offer {
 }
 
 impl Offer {
-    /// Of a hello over `b't'` TCP or `b'q'` QUIC.
-    pub(super) const fn new(transport: u8) -> Self {
+    /// Of no hello yet.
+    pub(super) const fn new() -> Self {
         Self {
-            transport,
+            transport: b't',
             legacy_version: 0,
             versions: List::EMPTY,
             ciphers: List::EMPTY,
@@ -50,6 +109,18 @@ impl Offer {
             alpn: [0; u8::MAX as usize],
             alpn_bytes: 0,
         }
+    }
+
+    /// Forgets everything: a hello over `b't'` TCP or `b'q'` QUIC begins.
+    pub(super) const fn begin(&mut self, transport: u8) {
+        self.transport = transport;
+        self.legacy_version = 0;
+        self.versions.clear();
+        self.ciphers.clear();
+        self.extensions.clear();
+        self.algorithms.clear();
+        self.has_server_name = false;
+        self.alpn_bytes = 0;
     }
 
     /// Room for the first application protocol, of at most 255 bytes.
@@ -73,7 +144,7 @@ impl Offer {
     }
 
     /// The fingerprint. It sorts the lists. None if they are longer than is kept.
-    pub(super) fn fingerprint(&mut self) -> Option<Ja4> {
+    pub(super) fn fingerprint(&mut self, hashes: &mut Hashes) -> Option<Ja4> {
         let lists_overflow = self.ciphers.overflows || self.extensions.overflows || self.algorithms.overflows;
         if lists_overflow || self.versions.overflows {
             return None;
@@ -87,15 +158,16 @@ impl Offer {
         text[8..10].copy_from_slice(&alpn_characters(self.alpn()));
 
         self.ciphers.sort();
-        text[11..23].copy_from_slice(&hash(self.ciphers.values(), &[]));
+        text[11..23].copy_from_slice(&hashes.of(self.ciphers.values(), &[]));
         self.extensions.remove(SAID_ELSEWHERE);
         self.extensions.sort();
-        text[24..36].copy_from_slice(&hash(self.extensions.values(), self.algorithms.values()));
+        text[24..36].copy_from_slice(&hashes.of(self.extensions.values(), self.algorithms.values()));
         Ja4::new(text)
     }
 }
 
 /// Numbers as they come, but for those that mean nothing.
+#[derive(Debug)]
 pub(super) struct List<const MOST: usize> {
     values: [u16; MOST],
     length: usize,
@@ -109,6 +181,12 @@ impl<const MOST: usize> List<MOST> {
         overflows: false,
     };
 
+    const fn clear(&mut self) {
+        self.length = 0;
+        self.overflows = false;
+    }
+
+    #[inline]
     pub(super) fn push(&mut self, value: u16) {
         if is_grease(value) {
             return;
@@ -125,13 +203,14 @@ impl<const MOST: usize> List<MOST> {
     /// Takes all numbers that are left in a part of a hello; a list that stands there twice is the last one.
     pub(super) fn fill(&mut self, hello: &mut Records<'_>) -> Result<(), Stop> {
         self.length = 0;
-        let mut octets = [0; 64];
+        if let Some(octets) = hello.whole(hello.left() & !1) {
+            let (twos, _) = octets.as_chunks::<2>();
+            twos.iter().for_each(|two| self.push(u16::from_be_bytes(*two)));
+            return Ok(());
+        }
         while hello.left() > 1 {
-            let bytes = hello.left().min(octets.len()) & !1;
-            hello.copy(&mut octets[..bytes])?;
-            for two in octets[..bytes].chunks_exact(2) {
-                self.push(u16::from_be_bytes([two[0], two[1]]));
-            }
+            let value = hello.u16()?;
+            self.push(value);
         }
         Ok(())
     }
@@ -227,7 +306,7 @@ mod tests {
     /// The worked example of the description, with and without signature algorithms.
     #[test]
     fn the_published_example_is_met() {
-        let mut offer = Offer::new(b't');
+        let (mut offer, mut hashes) = (Offer::new(), Hashes::new());
         offer.legacy_version = 0x0303;
         offer.versions = list("0304,9a9a,0303");
         offer.has_server_name = true;
@@ -236,7 +315,7 @@ mod tests {
         offer.extensions =
             list("fafa,001b,0000,0033,0010,4469,0017,002d,000d,0005,0023,0012,002b,ff01,000b,000a,0015,0a0a");
         offer.algorithms = list("0403,0804,0401,0503,0805,0501,0806,0601");
-        let fingerprint = offer.fingerprint().unwrap();
+        let fingerprint = offer.fingerprint(&mut hashes).unwrap();
         assert_eq!(fingerprint.text(), "t13d1516h2_8daaf6152771_e5627efa2ab1");
         assert_eq!(&hash(offer.extensions.values(), &[]), b"6d807ffa2a79");
     }
@@ -255,12 +334,39 @@ mod tests {
         ] {
             assert_eq!(&alpn_characters(alpn), characters, "{alpn:?}");
         }
-        let mut nothing = Offer::new(b'q');
-        let fingerprint = nothing.fingerprint().unwrap();
+        let (mut nothing, mut hashes) = (Offer::new(), Hashes::new());
+        nothing.begin(b'q');
+        let fingerprint = nothing.fingerprint(&mut hashes).unwrap();
         assert_eq!(fingerprint.text(), "q00i000000_000000000000_000000000000");
         (0..100).for_each(|cipher| nothing.ciphers.push(cipher));
-        assert!(nothing.fingerprint().unwrap().text().starts_with("q00i9900"));
+        assert!(nothing.fingerprint(&mut hashes).unwrap().text().starts_with("q00i9900"));
         (0..200).for_each(|cipher| nothing.ciphers.push(cipher));
-        assert_eq!(nothing.fingerprint(), None);
+        assert_eq!(nothing.fingerprint(&mut hashes), None);
+    }
+
+    /// Every list again and again, so many that they take each other's places, and lists that differ only in where the
+    /// first ends.
+    #[test]
+    fn a_remembered_hash_is_that_of_the_list() {
+        let mut hashes = Hashes::new();
+        let values: Vec<u16> = (0..400).collect();
+        for _ in 0..2 {
+            for place in 0..300 {
+                for (first, both) in [
+                    (1, 1),
+                    (1, 3),
+                    (2, 3),
+                    (3, 3),
+                    (40, 59),
+                    (41, 59),
+                    (40, 60),
+                    (41, 61),
+                    (0, 2),
+                ] {
+                    let (list, more) = (&values[place..place + first], &values[place + first..place + both]);
+                    assert_eq!(hashes.of(list, more), hash(list, more));
+                }
+            }
+        }
     }
 }

@@ -13,6 +13,7 @@ mod client_hello;
 mod datagrams;
 mod dns;
 mod dns_answer;
+pub(crate) mod echo;
 mod http;
 mod ja4;
 mod lines;
@@ -27,6 +28,7 @@ mod text;
 
 use crate::{Fact, Protocol};
 use buffer::{Buffer, Pool};
+use client_hello::Desk;
 use teller::{CONNECT, Counts, Teller};
 
 pub use buffer::BUFFER_BYTES;
@@ -108,6 +110,7 @@ impl Payload<'_> {
 #[derive(Debug)]
 pub(crate) struct Application {
     pool: Pool,
+    desk: Desk,
     pub(crate) counts: Counts,
 }
 
@@ -115,13 +118,14 @@ impl Application {
     pub(crate) fn new(buffers: usize) -> Self {
         Self {
             pool: Pool::new(buffers),
+            desk: Desk::new(),
             counts: Counts::default(),
         }
     }
 
     /// Bytes its buffers use.
     pub(crate) fn bytes(&self) -> usize {
-        self.pool.bytes()
+        self.pool.bytes() + self.desk.bytes()
     }
 
     /// The connection with a side at this stage is closed.
@@ -172,7 +176,7 @@ impl Application {
                 counts: &mut self.counts,
                 marks: &mut progress.marks,
             };
-            read(owner.side, stage, bytes, payload.is_cut(), &mut teller)
+            read(owner.side, stage, bytes, payload.is_cut(), &mut teller, &mut self.desk)
         };
         let offset = payload.offset.max(0) as usize;
         if reading != Reading::More {
@@ -224,10 +228,10 @@ impl Application {
             counts: &mut self.counts,
             marks: &mut progress.marks,
         };
-        let mut reading = read(side, began_as, buffer.stream(), is_cut, &mut teller);
+        let mut reading = read(side, began_as, buffer.stream(), is_cut, &mut teller, &mut self.desk);
         if reading == Reading::More && is_exhausted {
             teller.counts.abandoned += 1;
-            reading = read(side, began_as, buffer.stream(), true, &mut teller);
+            reading = read(side, began_as, buffer.stream(), true, &mut teller, &mut self.desk);
         }
         if reading == Reading::More {
             return;
@@ -248,10 +252,10 @@ const fn stage_after(reading: Reading, in_tunnel: bool) -> u16 {
 }
 
 /// Recognises a stream by its first bytes and reads it.
-fn read(side: Side, stage: u16, bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading {
+fn read(side: Side, stage: u16, bytes: &[u8], last: bool, teller: &mut Teller<'_>, desk: &mut Desk) -> Reading {
     let reading = match side {
         _ if bytes.is_empty() => Reading::More,
-        Side::Originator => read_originator(stage, bytes, last, teller),
+        Side::Originator => read_originator(stage, bytes, last, teller, desk),
         Side::Responder => read_responder(stage, bytes, last, teller),
     };
     if reading == Reading::Done && stage == FRESH && side == Side::Originator {
@@ -260,10 +264,10 @@ fn read(side: Side, stage: u16, bytes: &[u8], last: bool, teller: &mut Teller<'_
     reading
 }
 
-fn read_originator(stage: u16, bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading {
+fn read_originator(stage: u16, bytes: &[u8], last: bool, teller: &mut Teller<'_>, desk: &mut Desk) -> Reading {
     match bytes[0] {
         _ if stage == DNS => dns::read(bytes, last, teller),
-        records::HANDSHAKE => client_hello::read(bytes, last, teller),
+        records::HANDSHAKE => client_hello::read(bytes, last, teller, desk),
         first if first.is_ascii_alphabetic() || first == b':' => {
             if let Some(protocol) = lines::of_client(bytes) {
                 teller.protocol(protocol);

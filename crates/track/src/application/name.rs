@@ -22,11 +22,13 @@ impl Name {
         let text = text.trim_ascii();
         let text = text.strip_suffix(b".").unwrap_or(text);
         let mut name = Self::EMPTY;
-        for byte in text.iter().rev() {
-            if name.truncated {
-                break;
+        if !name.prepend_plain(text, is_plain) {
+            for byte in text.iter().rev() {
+                if name.truncated {
+                    break;
+                }
+                name.prepend(*byte);
             }
-            name.prepend(*byte);
         }
         name
     }
@@ -37,6 +39,9 @@ impl Name {
         for (place, label) in labels.rev().enumerate() {
             if place > 0 {
                 name.prepend_all(b".");
+            }
+            if name.prepend_plain(label, |byte| is_plain(byte) && byte != b'.') {
+                continue;
             }
             for byte in label.iter().rev() {
                 if *byte == b'.' {
@@ -65,6 +70,23 @@ impl Name {
         truncated: false,
     };
 
+    /// Nearly all names and labels are plain and fit: those are taken in one piece. Says whether this was one.
+    #[inline]
+    fn prepend_plain(&mut self, bytes: &[u8], is_plain: impl Fn(u8) -> bool) -> bool {
+        // Without a way out of the loop it is done many bytes at a time.
+        let all_plain = bytes.iter().fold(true, |plain, byte| plain & is_plain(*byte));
+        match self.start.checked_sub(bytes.len()) {
+            Some(start) if all_plain && !self.truncated => {
+                for (to, from) in self.bytes[start..self.start].iter_mut().zip(bytes) {
+                    *to = from.to_ascii_lowercase();
+                }
+                self.start = start;
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn prepend(&mut self, byte: u8) {
         match byte {
             b'\\' => self.prepend_all(b"\\092"),
@@ -85,6 +107,11 @@ impl Name {
             _ => self.truncated = true,
         }
     }
+}
+
+/// Whether a byte stands for itself, in lower case.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~') && byte != b'\\'
 }
 
 /// Splits `host`, `host:port` or `[v6]:port`, with or without `user@`, into host and port; 0 if there is none.

@@ -86,16 +86,38 @@ impl<'a> Records<'a> {
         Ok(result)
     }
 
+    #[inline]
     pub(super) fn u8(&mut self) -> Result<u8, Stop> {
-        let mut bytes = [0];
-        self.copy(&mut bytes)?;
-        Ok(bytes[0])
+        Ok(self.array::<1>()?[0])
     }
 
+    #[inline]
     pub(super) fn u16(&mut self) -> Result<u16, Stop> {
-        let mut bytes = [0; 2];
-        self.copy(&mut bytes)?;
-        Ok(u16::from_be_bytes(bytes))
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+
+    /// The next `length` bytes in place, taken, where they are of this message, of one record, and there; else nothing is
+    /// taken, and reading them the long way says what is wrong or puts them together.
+    #[inline]
+    pub(super) fn whole(&mut self, length: usize) -> Option<&'a [u8]> {
+        if length > self.message_left || length > self.record_left {
+            return None;
+        }
+        let (part, rest) = self.bytes.split_at_checked(length)?;
+        self.bytes = rest;
+        self.record_left -= length;
+        self.message_left -= length;
+        Some(part)
+    }
+
+    #[inline]
+    fn array<const BYTES: usize>(&mut self) -> Result<[u8; BYTES], Stop> {
+        if let Some(Ok(array)) = self.whole(BYTES).map(TryInto::try_into) {
+            return Ok(array);
+        }
+        let mut array = [0; BYTES];
+        self.copy(&mut array)?;
+        Ok(array)
     }
 
     pub(super) fn u24(&mut self) -> Result<usize, Stop> {
@@ -124,7 +146,11 @@ impl<'a> Records<'a> {
         (copied, None)
     }
 
+    #[inline]
     pub(super) fn skip(&mut self, mut bytes: usize) -> Result<(), Stop> {
+        if self.whole(bytes).is_some() {
+            return Ok(());
+        }
         while bytes > 0 {
             bytes -= self.part(bytes)?.len();
         }
