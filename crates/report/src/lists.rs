@@ -27,7 +27,11 @@ pub(crate) fn intel_line(lists: &[IntelList]) -> String {
     let indicators: u64 = lists.iter().map(|list| list.indicators).sum();
     let names: Vec<String> = lists.iter().take(LISTS_NAMED).map(|list| clean(&list.name)).collect();
     let more = lists.len().saturating_sub(LISTS_NAMED);
-    let more = if more > 0 { format!(" and {} more", thousands(more as u64)) } else { String::new() };
+    let more = if more > 0 {
+        format!(" and {} more", thousands(more as u64))
+    } else {
+        String::new()
+    };
     format!(
         "Threat intelligence: {} of {} ({}{more}).\n",
         counted(indicators, "indicator"),
@@ -75,23 +79,40 @@ pub(crate) fn allowed_lines(allowed: &Allowed) -> String {
     }
     text.push_str(&grid.text());
     if let Some(more) = allowed.rules.len().checked_sub(RULES_SHOWN).filter(|more| *more > 0) {
-        text.push_str(&format!(" and {} more: --format json lists all\n", thousands(more as u64)));
+        text.push_str(&format!(
+            " and {} more: --format json lists all\n",
+            thousands(more as u64)
+        ));
     }
     text
 }
 
 /// `on list feodo.csv: Dridex`.
 pub(crate) fn few_words(sign: &IntelSign) -> String {
-    let Some(first) = sign.matches.first() else { return String::new() };
+    let Some(first) = sign.matches.first() else {
+        return String::new();
+    };
     let more = sign.matches.len() - 1;
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let label = first.label.as_deref().map(|label| format!(": {}", clean(label))).unwrap_or_default();
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    let label = first
+        .label
+        .as_deref()
+        .map(|label| format!(": {}", clean(label)))
+        .unwrap_or_default();
     format!("on list {}{more}{label}", clean(&first.list))
 }
 
 /// One contact on the page of its server.
 pub(crate) fn sign_page(evidence: &Evidence, sign: &IntelSign) -> String {
-    let name = evidence.name.as_deref().map(|name| format!(" ({})", clean(name))).unwrap_or_default();
+    let name = evidence
+        .name
+        .as_deref()
+        .map(|name| format!(" ({})", clean(name)))
+        .unwrap_or_default();
     let what = match sign.contact {
         Contact::Address => "connected to it",
         Contact::Name => "connected to it by name",
@@ -113,7 +134,10 @@ pub(crate) fn sign_page(evidence: &Evidence, sign: &IntelSign) -> String {
 }
 
 fn match_line(found: &IndicatorMatch) -> String {
-    let label = found.label.as_deref().map(|label| format!(": {}", shortened(&clean(label), LABEL_COLUMNS)));
+    let label = found
+        .label
+        .as_deref()
+        .map(|label| format!(": {}", shortened(&clean(label), LABEL_COLUMNS)));
     format!(
         "    {}, entry {} of {}{}\n",
         clean(&found.indicator),

@@ -199,7 +199,11 @@ fn server_row(server: &ControlServer, style: Style) -> Vec<Cell> {
 }
 
 fn why_words(server: &ControlServer) -> String {
-    let listed = server.evidence.iter().find_map(|sign| sign.intel.as_ref()).map(crate::lists::few_words);
+    let listed = server
+        .evidence
+        .iter()
+        .find_map(|sign| sign.intel.as_ref())
+        .map(crate::lists::few_words);
     let behaviour = server.evidence.iter().find(|sign| sign.intel.is_none()).map(few_words);
     let words: Vec<String> = listed.into_iter().chain(behaviour).collect();
     let words = shortened(&words.join("; "), WHY_COLUMNS);

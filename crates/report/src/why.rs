@@ -63,7 +63,11 @@ fn server_page(server: &ControlServer, summary: &Summary, style: Style) -> Strin
         "{}   {} {}   {} {}   {} of {}   first {}, last {}\n",
         socket_with_protocol(server),
         style.class(server.class, server.class.name()),
-        if has_score(server) { score(server.score) } else { "by its list".to_owned() },
+        if has_score(server) {
+            score(server.score)
+        } else {
+            "by its list".to_owned()
+        },
         clean(server.country.code()),
         country_name(&server.country),
         thousands(server.hosts.len() as u64),
@@ -85,13 +89,19 @@ fn server_page(server: &ControlServer, summary: &Summary, style: Style) -> Strin
         page.push_str(&evidence_page(evidence));
     }
     page.push_str(&and_more(behaviour.count(), "sign"));
-    page.push_str(&format!("\nAllow: balefire allow add {} --reason ...\n", allow_words(server)));
+    page.push_str(&format!(
+        "\nAllow: balefire allow add {} --reason ...\n",
+        allow_words(server)
+    ));
     page
 }
 
 /// What lists say of it, apart from how it behaves.
 fn listed_page(server: &ControlServer) -> String {
-    let mut listed = server.evidence.iter().filter_map(|sign| Some((sign, sign.intel.as_ref()?)));
+    let mut listed = server
+        .evidence
+        .iter()
+        .filter_map(|sign| Some((sign, sign.intel.as_ref()?)));
     let mut page = String::new();
     let mut innocent: Vec<&String> = Vec::new();
     for (evidence, sign) in listed.by_ref().take(EVIDENCE_SHOWN) {
@@ -99,7 +109,11 @@ fn listed_page(server: &ControlServer) -> String {
             page.push_str("\nThreat intelligence\n");
         }
         page.push_str(&sign_page(evidence, sign));
-        let fresh = evidence.innocent.iter().filter(|text| !innocent.contains(text)).collect::<Vec<_>>();
+        let fresh = evidence
+            .innocent
+            .iter()
+            .filter(|text| !innocent.contains(text))
+            .collect::<Vec<_>>();
         innocent.extend(fresh);
     }
     page.push_str(&and_more(listed.count(), "contact"));

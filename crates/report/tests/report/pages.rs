@@ -6,7 +6,7 @@ use balefire_report::{
 };
 use insta::assert_snapshot;
 
-use crate::sample::{busy, country, quiet, timeline};
+use crate::sample::{busy, country, quiet, timeline, with_lists};
 
 fn heading() -> Heading {
     Heading {
@@ -142,11 +142,17 @@ fn lists_on_every_page() {
     let last = summary.servers[2].address.to_string();
     let both = why(&summary, &[], &first, Style::default());
     let only = why(&summary, &[], &last, Style::default());
-    assert_snapshot!(format!("{table}\n{both}\n{only}\n{}", live_news(&summary.servers[2], Style::default())));
+    assert_snapshot!(format!(
+        "{table}\n{both}\n{only}\n{}",
+        live_news(&summary.servers[2], Style::default())
+    ));
     let document: serde_json::Value = serde_json::from_str(&json(&summary, "tap1").unwrap()).unwrap();
     assert_eq!(document["servers"][2]["score"], serde_json::Value::Null);
     let sign = &document["servers"][2]["evidence"][0];
-    assert_eq!((&sign["kind"], &sign["score"], &sign["timing"]), (&"threat_intel".into(), &().into(), &().into()));
+    assert_eq!(
+        (&sign["kind"], &sign["score"], &sign["timing"]),
+        (&"threat_intel".into(), &().into(), &().into())
+    );
     assert_eq!(sign["intel"]["matches"][0]["label"], "Dridex, gate");
     assert_eq!(document["allowed"]["rules"][1]["expired"], true);
 }

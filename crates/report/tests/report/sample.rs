@@ -1,8 +1,9 @@
 //! Summaries made by hand: one with findings, one without, and one full of hostile strings.
 
 use balefire_detect::{
-    Accounting, Address, Allowed, AllowedRule, Class, Contact, ControlServer, Country, CountryRow, CountrySource, Evidence,
-    EvidenceKind, INTERVAL_BINS, IndicatorMatch, IntelList, IntelSign, Period, PeriodKind, QueueDrops, Reject, ScorePart, Summary, TimelineRow, Totals, Transport,
+    Accounting, Address, Allowed, AllowedRule, Class, Contact, ControlServer, Country, CountryRow, CountrySource,
+    Evidence, EvidenceKind, INTERVAL_BINS, IndicatorMatch, IntelList, IntelSign, Period, PeriodKind, QueueDrops,
+    Reject, ScorePart, Summary, TimelineRow, Totals, Transport,
 };
 
 pub(crate) const SECOND_NS: i64 = 1_000_000_000;
@@ -192,11 +193,16 @@ pub(crate) fn with_lists() -> Summary {
     let host = summary.servers[0].hosts[0];
     for at in [0, 2] {
         summary.servers[at].class = Class::Confirmed;
-        summary.servers[at].evidence.insert(0, listed(host, "c2.csv", Some("Dridex, gate")));
+        summary.servers[at]
+            .evidence
+            .insert(0, listed(host, "c2.csv", Some("Dridex, gate")));
     }
     summary.servers[2].evidence.truncate(1);
     summary.servers[2].score = 0.0;
-    summary.intel = vec![IntelList { name: "c2.csv".to_owned(), indicators: 4_321 }];
+    summary.intel = vec![IntelList {
+        name: "c2.csv".to_owned(),
+        indicators: 4_321,
+    }];
     let rule = |rule: &str, hits, expires_ns, expired| AllowedRule {
         rule: rule.to_owned(),
         reason: "ours, asked in March".to_owned(),
@@ -207,7 +213,12 @@ pub(crate) fn with_lists() -> Summary {
     summary.allowed = Allowed {
         findings: 2,
         rules: vec![
-            rule("domain updates.example, port 443", 2, Some(START_NS + 86_400 * 30 * SECOND_NS), false),
+            rule(
+                "domain updates.example, port 443",
+                2,
+                Some(START_NS + 86_400 * 30 * SECOND_NS),
+                false,
+            ),
             rule("address 192.0.2.200", 0, Some(START_NS), true),
         ],
     };
