@@ -32,7 +32,7 @@ pub(crate) struct Candidate {
     /// The seeded hash of the destination, under which prevalence is counted.
     pub(crate) reached: u64,
     /// The port named with a CONNECT target.
-    target_port: u16,
+    pub(crate) target_port: u16,
     pub(crate) timing: Timing,
     role: Role,
     named: u32,
@@ -209,6 +209,7 @@ impl Candidate {
             histogram: Box::new(*self.timeline.histogram()),
             hours: *self.timeline.hours(),
             recent_ns: self.timeline.recent().collect(),
+            intel: None,
         }
     }
 

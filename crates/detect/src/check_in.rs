@@ -85,9 +85,11 @@ impl Detector {
                 _ => Deed::Other,
             };
             self.seen.host(host, item.host, self.period, deed);
-            let is_service = item.key.scope == Scope::Service;
             self.seen
-                .destination(destination, is_service, sighting == Sighting::First, self.period);
+                .destination(destination, &item.key, sighting == Sighting::First, self.period);
+        }
+        if item.event == Event::Start && self.watch.wants_addresses() {
+            self.address_used(&item.ends(), item.time_ns, sighting == Sighting::First);
         }
         let grouped = item.event == Event::Start && self.group_start(item, sighting, known);
         if grouped && let Some(connection) = self.connections.get_mut(item.connection) {

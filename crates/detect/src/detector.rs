@@ -27,6 +27,7 @@ use crate::score::{FEWEST_CHECK_INS, class, judge, may_be_suspected};
 use crate::seen::Seen;
 use crate::settings::Settings;
 use crate::shared::{Shared, Sign, server_key};
+use crate::sighted::{MOST_SIGHTINGS, Watch};
 use crate::sketched::{FEWEST_EVENTS, Sketch, SketchedTables};
 use crate::slab::Slab;
 use crate::summary::{Country, EvidenceKind};
@@ -64,6 +65,10 @@ pub struct Gauges {
     pub sketches_evicted: u64,
     /// Names evicted.
     pub names_evicted: u64,
+    /// Contacts with what is listed, kept and evicted.
+    pub sightings: u64,
+    /// See there.
+    pub sightings_evicted: u64,
     /// Connections that were counted but not followed because all places were taken.
     pub connections_unfollowed: u64,
     /// Memory of the tables.
@@ -80,6 +85,7 @@ impl Gauges {
             + self.established_evicted
             + self.names_evicted
             + self.dns_evicted
+            + self.sightings_evicted
             + self.sketches_evicted
     }
 }
@@ -104,6 +110,7 @@ pub struct Detector {
     pub(crate) sketched: SketchedTables,
     pub(crate) networks: Networks,
     pub(crate) clients: Clients,
+    pub(crate) watch: Watch,
     run: Part,
     /// Hours closed so far: the stamp of what is active in this one.
     pub(crate) period: u32,
@@ -129,6 +136,7 @@ impl Detector {
             sketched: SketchedTables::new(&limits),
             networks: Networks::new(limits.pairs / 8),
             clients: Clients::new(),
+            watch: Watch::new(shared.lists_now(), MOST_SIGHTINGS),
             run: Part::default(),
             period: 0,
             settings,
@@ -145,6 +153,7 @@ impl Detector {
         let mut part =
             self.part(|record, thresholds| record.period == period && may_be_a_candidate(record, thresholds));
         part.timelines = self.scored(|record| record.period == period);
+        self.hand_over_sightings(&mut part, false);
         self.hand_over_traffic(&mut part);
         self.period += 1;
         part
@@ -191,6 +200,8 @@ impl Detector {
             dns_evicted: self.resolved.evicted(),
             sketches_evicted: self.sketched.evicted() + self.networks.evicted() + self.clients.evicted(),
             names_evicted: self.names.evicted(),
+            sightings: self.watch.len() as u64,
+            sightings_evicted: self.watch.evicted(),
             connections_unfollowed: self.connections_unfollowed,
             table_bytes: table_bytes as u64,
         }
@@ -205,6 +216,7 @@ impl Detector {
         self.drain();
         let mut part = self.part(wanted);
         part.timelines = self.scored(|_| true);
+        self.hand_over_sightings(&mut part, true);
         // Everything since the start was active in the run.
         part.hosts.iter_mut().for_each(|host| host.active = true);
         part.destinations.iter_mut().for_each(|reached| reached.active = true);
@@ -231,7 +243,7 @@ impl Detector {
             hash: reached.hash,
             hosts: reached.hosts(),
             active: reached.is_active(period),
-            is_service: reached.is_service(),
+            address: self.seen.service(reached).map(|key| Address::v6(key.bits.to_be_bytes())),
         }));
         Part {
             hosts,

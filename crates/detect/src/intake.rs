@@ -111,6 +111,18 @@ pub(crate) struct Ends {
     pub(crate) transport: Transport,
 }
 
+impl Item {
+    pub(crate) fn ends(&self) -> Ends {
+        Ends {
+            role: self.role,
+            host: self.host,
+            server: self.server,
+            port: self.port,
+            transport: self.transport,
+        }
+    }
+}
+
 impl Ends {
     #[inline]
     fn of(endpoints: &Endpoints, role: Role) -> Self {
@@ -168,6 +180,7 @@ impl Sink for Detector {
             None => self.ends(endpoints),
         };
         let Some(ends) = ends else { return };
+        self.fact_used(&ends, time_ns, fact);
         match fact {
             Fact::Name { kind, name, port } => self.name_given(number, &ends, *kind, name, *port, time_ns),
             Fact::DnsMessage(message) if !message.is_answer => {

@@ -12,6 +12,7 @@ use crate::clients::{self, Client};
 use crate::resolved::Resolution;
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::sighted::Sighting;
 use crate::summary::{Country, Evidence, TimelineRow};
 
 /// Traffic with one country.
@@ -55,8 +56,8 @@ pub(crate) struct DestinationSeen {
     pub(crate) hosts: u32,
     /// Reached in the period.
     pub(crate) active: bool,
-    /// An address, port and transport, not a name.
-    pub(crate) is_service: bool,
+    /// Its address, unless it is a name.
+    pub(crate) address: Option<Address>,
 }
 
 /// See the head of this file. Parts of the same period merge; the default is the empty part.
@@ -71,6 +72,8 @@ pub struct Part {
     /// Every destination so far. May repeat until [`Self::settle`].
     pub(crate) destinations: Vec<DestinationSeen>,
     pub(crate) candidates: Vec<Candidate>,
+    /// Contacts with what is listed. May repeat until [`Self::settle`].
+    pub(crate) sightings: Vec<Sighting>,
     pub(crate) traffic: BTreeMap<Country, Traffic>,
     pub(crate) connections: u64,
     pub(crate) timelines: u64,
@@ -86,6 +89,7 @@ impl Part {
         self.clients.extend(other.clients);
         self.destinations.extend(other.destinations);
         self.candidates.extend(other.candidates);
+        self.sightings.extend(other.sightings);
         for (country, traffic) in &other.traffic {
             self.traffic.entry(*country).or_default().add(traffic);
         }
@@ -146,6 +150,14 @@ impl Part {
             same
         });
         self.candidates.sort_by(|one, two| one.order().cmp(&two.order()));
+        self.sightings.sort_unstable();
+        self.sightings.dedup_by(|next, kept| {
+            let same = next.met == kept.met;
+            if same {
+                kept.span.add(&next.span);
+            }
+            same
+        });
     }
 
     /// What the whole knows about one candidate. Only after [`Self::settle`].
@@ -189,7 +201,7 @@ impl Part {
     /// Distinct hosts and (address, port, protocol) of the period. Only after [`Self::settle`].
     pub(crate) fn distinct(&self) -> (u64, u64) {
         let hosts = self.hosts.iter().filter(|host| host.active).count();
-        let active = |reached: &&DestinationSeen| reached.active && reached.is_service;
+        let active = |reached: &&DestinationSeen| reached.active && reached.address.is_some();
         (hosts as u64, self.destinations.iter().filter(active).count() as u64)
     }
 }

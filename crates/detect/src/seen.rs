@@ -5,8 +5,10 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
-use balefire_decode::Address;
+use balefire_decode::{Address, Transport};
 
+use crate::key::{Destination, Scope};
+use crate::slab::Slab;
 use crate::table::{Entry, Table};
 
 /// A host.
@@ -59,14 +61,27 @@ impl Entry for Host {
     }
 }
 
-/// A destination and how many hosts of this worker go there. It is known by its 64-bit seeded hash, as pairs are: what it is
-/// is asked for only where a timeline leads there, which has it.
+/// A destination and how many hosts of this worker go there. It is found by its 64-bit seeded hash, as pairs are; what it is
+/// is kept for lists that come later, and for counting distinct addresses.
 #[derive(Debug)]
 pub(crate) struct Reached {
     pub(crate) hash: u64,
     hosts: NonZeroU32,
-    /// The last period it was reached in; in the lowest bit, whether it is a service.
-    stamp: u32,
+    /// The last period it was reached in.
+    period: u32,
+    /// An IPv4 address; or where in [`Seen::long`] an IPv6 address is.
+    place: u32,
+    port: u16,
+    transport: u8,
+    what: What,
+}
+
+/// Of the address of a destination, most are IPv4, and sixteen bytes for each would be half the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Name,
+    V4,
+    V6,
 }
 
 impl Reached {
@@ -76,12 +91,7 @@ impl Reached {
 
     /// Whether it was reached in this period.
     pub(crate) fn is_active(&self, period: u32) -> bool {
-        self.stamp >> 1 == period
-    }
-
-    /// An address, port and transport, not a name.
-    pub(crate) fn is_service(&self) -> bool {
-        self.stamp & 1 == 1
+        self.period == period
     }
 }
 
@@ -147,6 +157,9 @@ pub(crate) struct Seen {
     pub(crate) hosts: Table<Host>,
     pub(crate) destinations: Table<Reached>,
     pairs: Table<Pair>,
+    /// IPv6 addresses of destinations.
+    long: Slab<Address>,
+    long_free: Vec<u32>,
 }
 
 impl Seen {
@@ -155,6 +168,8 @@ impl Seen {
             hosts: Table::new(limits.hosts),
             destinations: Table::new(limits.addresses),
             pairs: Table::new(limits.pairs),
+            long: Slab::new(),
+            long_free: Vec::new(),
         }
     }
 
@@ -184,20 +199,52 @@ impl Seen {
 
     /// A destination was reached, by one more host if the pair is new.
     #[inline]
-    pub(crate) fn destination(&mut self, hash: u64, is_service: bool, new_host: bool, period: u32) {
-        let stamp = period << 1 | u32::from(is_service);
+    pub(crate) fn destination(&mut self, hash: u64, key: &Destination, new_host: bool, period: u32) {
         if let Some(slot) = self.destinations.find(hash, |reached| reached.hash == hash) {
             if let Some(reached) = self.destinations.at_mut(slot) {
                 reached.hosts = reached.hosts.saturating_add(u32::from(new_host));
-                reached.stamp = stamp;
+                reached.period = period;
             }
             return;
         }
-        self.destinations.insert(Reached {
+        let (what, place) = self.place(key);
+        let (_, evicted) = self.destinations.insert(Reached {
             hash,
             hosts: NonZeroU32::MIN,
-            stamp,
+            period,
+            place,
+            port: key.port,
+            transport: key.transport,
+            what,
         });
+        if let Some(gone) = evicted.filter(|gone| gone.what == What::V6) {
+            self.long_free.push(gone.place);
+        }
+    }
+
+    fn place(&mut self, key: &Destination) -> (What, u32) {
+        let address = Address::v6(key.bits.to_be_bytes());
+        if key.scope != Scope::Service {
+            return (What::Name, 0);
+        }
+        if address.is_v4() {
+            return (What::V4, key.bits as u32);
+        }
+        let place = self.long_free.pop().unwrap_or_else(|| self.long.push(Address::UNSPECIFIED));
+        if let Some(long) = self.long.get_mut(place) {
+            *long = address;
+        }
+        (What::V6, place)
+    }
+
+    /// What a destination is, if it is no name.
+    pub(crate) fn service(&self, reached: &Reached) -> Option<Destination> {
+        let address = match reached.what {
+            What::Name => return None,
+            What::V4 => Address::v4(reached.place.to_be_bytes()),
+            What::V6 => *self.long.get(reached.place)?,
+        };
+        Some(Destination::service(address, reached.port, Transport(reached.transport)))
     }
 
     /// A pair without a timeline checked in.
@@ -228,6 +275,14 @@ impl Seen {
         let times = [pair.first_ns.min(pair.second_ns), pair.first_ns.max(pair.second_ns)];
         self.pairs.remove(slot);
         Sighting::Third(times)
+    }
+
+    /// The first and the last time of a pair that is known and has no timeline.
+    pub(crate) fn pair_times(&self, hash: u64) -> Option<(i64, i64)> {
+        let identity = Pair::identity(hash).get();
+        let slot = self.pairs.find(identity, |pair| pair.hash() == identity)?;
+        let pair = self.pairs.at(slot)?;
+        Some((pair.first_ns.min(pair.second_ns), pair.first_ns.max(pair.second_ns)))
     }
 
     /// A host, if it is known.
@@ -268,7 +323,7 @@ impl Seen {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.hosts.bytes() + self.destinations.bytes() + self.pairs.bytes()
+        self.hosts.bytes() + self.destinations.bytes() + self.pairs.bytes() + self.long.bytes()
     }
 }
 
@@ -297,11 +352,37 @@ mod tests {
     #[test]
     fn prevalence_counts_hosts_not_check_ins() {
         let mut seen = Seen::new(&Limits::default());
-        seen.destination(5, true, true, 0);
-        seen.destination(5, true, false, 0);
-        seen.destination(5, true, true, 1);
+        let key = Destination::service(Address::v4([192, 0, 2, 1]), 443, Transport::TCP);
+        seen.destination(5, &key, true, 0);
+        seen.destination(5, &key, false, 0);
+        seen.destination(5, &key, true, 1);
         assert_eq!(seen.hosts_of(5), 2);
         assert_eq!(seen.hosts_of(6 << 32), 0);
+    }
+
+    #[test]
+    fn destinations_are_told_again_as_they_were() {
+        let mut seen = Seen::new(&Limits {
+            addresses: 3,
+            ..Limits::default()
+        });
+        let long = |last| {
+            let mut octets = [0x20; 16];
+            octets[15] = last;
+            Destination::service(Address::v6(octets), 53, Transport::UDP)
+        };
+        let name = Destination {
+            scope: Scope::Name,
+            ..long(0)
+        };
+        let short = Destination::service(Address::v4([192, 0, 2, 1]), 443, Transport::TCP);
+        for (number, key) in [long(1), name, short, long(2), long(3), short, long(4)].iter().enumerate() {
+            seen.destination((number as u64 + 1) << 32, key, true, 0);
+        }
+        let mut told: Vec<_> = seen.destinations.iter().map(|reached| seen.service(reached)).collect();
+        told.sort_unstable();
+        assert_eq!(told, [Some(short), Some(long(3)), Some(long(4))]);
+        assert!(seen.long.len() <= 3, "places of evicted ones are used again");
     }
 
     #[test]

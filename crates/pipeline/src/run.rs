@@ -271,3 +271,7 @@ pub(crate) fn spawn<'scope, T: Send + 'scope>(
         .spawn_scoped(scope, body)
         .map_err(PipelineError::Thread)
 }
+
+#[cfg(test)]
+#[path = "run/lists_tests.rs"]
+mod lists_tests;

@@ -7,6 +7,7 @@ mod bench;
 mod captures;
 mod damage;
 mod hours;
+mod lists;
 mod logs;
 mod settings;
 mod usage;
