@@ -97,17 +97,17 @@ fn predict(trees: &[Vec<Node>], rows: &Rows, row: usize) -> f64 {
 /// After so many trees, the log-odds below which no further tree is asked, thousandths.
 fn hopeless(trees: &[Vec<Node>], slope: f64, base: f64, check: &Rows) -> Vec<(usize, i32)> {
     /// Trees after which it is asked whether to go on: whole groups of those walked together.
-    const STOPS: [usize; 9] = [12, 18, 24, 36, 48, 72, 96, 132, 174];
+    const STOPS: [usize; 7] = [12, 16, 24, 36, 52, 80, 120];
     /// Beacons that end above this log-odds are those that matter: below, nothing suspects them whatever the context says.
     const MATTERS: f64 = -4.0;
-    /// Share of those that may be given up on the way, over all stops together.
-    const GIVEN_UP: f64 = 1e-3;
+    /// Share of those that may be given up at one stop.
+    const GIVEN_UP: f64 = 2e-4;
     let mut beacons: Vec<(usize, f64)> = (0..check.label.len())
         .filter(|&row| check.label[row])
         .map(|row| (row, base + slope * predict(trees, check, row)))
         .filter(|(_, score)| *score > MATTERS)
         .collect();
-    let at_a_stop = (beacons.len() as f64 * GIVEN_UP / STOPS.len() as f64) as usize;
+    let at_a_stop = (beacons.len() as f64 * GIVEN_UP) as usize;
     let mut hopeless = Vec::new();
     for stop in STOPS.into_iter().filter(|&stop| stop < trees.len()) {
         let mut so_far: Vec<(f64, usize)> = beacons
@@ -260,7 +260,7 @@ fn source(trees: &[Vec<Node>], slope: f64, base: f64, hopeless: &[(usize, i32)])
     let _ = writeln!(
         text,
         "/// After so many trees, those below these log-odds (thousandths) are not asked further. Of the checked beacons that end above\n\
-         /// -4, fewer than one in a thousand is below.\n#[rustfmt::skip]\n\
+         /// -4, two in ten thousand are below at each.\n#[rustfmt::skip]\n\
          pub(super) const HOPELESS: [(usize, i32); {}] = {hopeless:?};\n",
         hopeless.len()
     );
