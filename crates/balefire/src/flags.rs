@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::report::ReportFlags;
 use crate::synth::SynthFlags;
 
 const AFTER_HELP: &str = "\
@@ -191,34 +192,6 @@ pub(crate) struct StatsFlags {
     pub(crate) filter: Option<String>,
 }
 
-/// `balefire report`
-#[derive(Args, Debug)]
-pub(crate) struct ReportFlags {
-    /// The folder that was given to --output, or the archive in it.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) archive: PathBuf,
-
-    /// First hour of the period, as 2026-03-02T00:00:00Z or 2026-03-02. [default: the first in the archive]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-
-    /// End of the period, exclusive. [default: after the last hour in the archive]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<String>,
-
-    /// Only this sensor; may be repeated.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) sensor: Vec<String>,
-
-    /// Least class that counts.
-    #[arg(long, value_enum, default_value_t = LeastClass::Suspected)]
-    pub(crate) class: LeastClass,
-
-    /// Country of the taps, two letters; servers elsewhere are abroad.
-    #[arg(long, value_name = "CC")]
-    pub(crate) home_country: Option<String>,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum ArchiveCommand {
     /// Take the hours of other archives. Twice, late or in any order is the same: the last word on each hour counts.
@@ -271,17 +244,6 @@ pub(crate) enum ArchiveCommand {
 pub(crate) enum Database {
     /// Tables, S3Queue and materialised views.
     Clickhouse,
-}
-
-/// A class of servers, and all above it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LeastClass {
-    /// All.
-    Suspected,
-    /// Without those merely suspected.
-    Probable,
-    /// Only those that threat intelligence names.
-    Confirmed,
 }
 
 /// Flags with a place in the settings file; a flag goes before the file.

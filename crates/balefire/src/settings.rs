@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Failure;
 use crate::flags::{LiveFlags, SettingFlags};
-use crate::values::{Count, CountryCode, Network, Score, SensorName};
+use crate::values::{Count, CountryCode, Network, Score, SensorName, SetSizes};
 
 /// Everything that can be set, in the sections of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) capture: CaptureSection,
     pub(crate) limits: LimitsSection,
     pub(crate) archive: ArchiveSection,
+    pub(crate) report: ReportSection,
 }
 
 /// `[sensor]`
@@ -194,6 +195,14 @@ impl Default for ArchiveSection {
             keep_parquet_days: Count(0),
         }
     }
+}
+
+/// `[report]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ReportSection {
+    /// Where the sizes of sets of hosts controlled by one server begin.
+    pub(crate) set_sizes: SetSizes,
 }
 
 impl Settings {

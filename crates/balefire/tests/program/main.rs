@@ -4,10 +4,12 @@
 
 mod answers;
 mod bench;
+mod browser;
 mod captures;
 mod damage;
 mod hours;
 mod lists;
 mod logs;
+mod report;
 mod settings;
 mod usage;
