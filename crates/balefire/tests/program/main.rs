@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its surroundings fails")]
 
 mod answers;
+mod archive;
 mod bench;
 mod browser;
 mod captures;
