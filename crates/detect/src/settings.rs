@@ -39,9 +39,10 @@ impl Default for Thresholds {
 
 /// Largest table sizes per worker; reaching one evicts the coldest entry and counts it ([`crate::Gauges`]).
 ///
-/// Memory with its index at most: 58 bytes per host, 74 per destination, 58 per pair, 730 per timeline, about 120 per name,
-/// and beside them 90 for a quarter as many addresses given by DNS as names, 860 for a sixteenth as many domains asked below of
-/// as timelines; with the defaults 0.5 GB per worker, taken only as the tables fill.
+/// Memory with its index at most: 58 bytes per host, 74 per destination, 58 per pair, 750 per timeline, about 120 per name,
+/// and beside them 90 for a quarter as many addresses given by DNS as names, 90 for an eighth as many networks as pairs, 1,300 for a
+/// sixteenth as many domains asked below of, long connections and groups of servers each as timelines, and a quarter of that of
+/// pinged addresses; with the defaults 0.55 GB per worker, taken only as the tables fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Inside hosts.

@@ -126,7 +126,11 @@ impl Sums {
 
     /// Begins of the windows in which the intervals weigh most, by the root of their length and by their length: where the time goes.
     pub(super) fn heaviest(&self, width: usize) -> (usize, usize) {
-        let to = self.last.saturating_sub(width).max(self.first).min(INTERVAL_BINS - width);
+        let to = self
+            .last
+            .saturating_sub(width)
+            .max(self.first)
+            .min(INTERVAL_BINS - width);
         // Two rows at a time: a comparison waits for the one before it.
         let (mut most, mut at) = ([[-1.0_f32; 4]; 2], [[self.first as i32; 4]; 2]);
         let starts = self.weighted[self.first..=to].chunks(2);
@@ -157,7 +161,9 @@ impl Sums {
         // Counted, not searched: a search guesses at every step.
         let edges = self.count[low..=high].iter();
         let short: i16 = edges.map(|&count| i16::from(count - before < target)).sum();
-        let bin = (low + short as usize).checked_sub(1).filter(|&bin| bin >= low && bin < high)?;
+        let bin = (low + short as usize)
+            .checked_sub(1)
+            .filter(|&bin| bin >= low && bin < high)?;
         let below = f32::from(self.count[bin] - before);
         Some((bin, below, f32::from(self.count[bin + 1] - self.count[bin])))
     }
@@ -197,7 +203,10 @@ impl Sums {
         // a time.
         let ln_all = ln(count + 1.0);
         let outside = inside.map(|inside| count - inside);
-        let (ln_inside, ln_outside) = (inside.map(|inside| ln(inside + 0.5)), outside.map(|outside| ln(outside + 0.5)));
+        let (ln_inside, ln_outside) = (
+            inside.map(|inside| ln(inside + 0.5)),
+            outside.map(|outside| ln(outside + 0.5)),
+        );
         let likelihood: [f32; LANES] = std::array::from_fn(|index| {
             logs[index]
                 + inside[index] * (ln_inside[index] - ln_all - ln_widths[index])
@@ -226,7 +235,11 @@ fn first_largest(starts: &[i16], ends: &[i16]) -> (usize, i16) {
     for (group, (start, end)) in start_groups.iter().zip(end_groups).enumerate() {
         for lane in 0..LANES {
             let difference = end[lane] - start[lane];
-            at[lane] = if difference > most[lane] { group as i16 } else { at[lane] };
+            at[lane] = if difference > most[lane] {
+                group as i16
+            } else {
+                at[lane]
+            };
             most[lane] = most[lane].max(difference);
         }
     }
