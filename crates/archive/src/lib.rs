@@ -30,7 +30,9 @@ pub use record::{
     CountryRow, FIRST_COLUMNS, HOUR_S, Hour, PairRow, SCHEMA_VERSION, SensorHour, ServerRow, WITHDRAWN, is_sensor_id,
 };
 pub use remote::push;
-pub use report::{Answer, QUERIES, Query, Question};
+pub use report::{Answer, By, Engine, QUERIES, Query, Question, SET_SIZES, Sqlite, answer, queries};
+#[cfg(feature = "object-storage")]
+pub use report::{ClickHouse, SOURCE_TABLE};
 pub use settle::{MOST_WAITING_PAIRS, Waiting};
 pub use sketch::{estimate as estimate_peers, union as unite_peers};
 pub use store::{Retention, STORE_VERSION, SensorHours, Store};

@@ -270,7 +270,7 @@ fn row(snapshot: &Snapshot) -> LiveRow {
         hosts: snapshot.hosts,
         timelines: snapshot.timelines,
         evictions: snapshot.evictions,
-        servers: snapshot.servers.len() as u64,
+        servers: snapshot.servers_total,
         countries: snapshot.countries.clone(),
     }
 }

@@ -5,9 +5,12 @@
 mod answers;
 mod archive;
 mod bench;
+mod browser;
 mod captures;
 mod damage;
 mod hours;
+mod lists;
 mod logs;
+mod report;
 mod settings;
 mod usage;
