@@ -102,7 +102,6 @@ fn about(settings: &Settings) -> Result<About, Failure> {
         home_country: settings.home.country.map(String::from),
         settings_hash: settings_hash(&settings.deciding()?),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        intel: None,
     })
 }
 

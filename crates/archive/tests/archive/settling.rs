@@ -2,8 +2,8 @@
 
 use balefire_archive::{About, Hour, Waiting};
 use balefire_detect::{
-    Accounting, Address, Class, ControlServer, Country, CountrySource, Evidence, EvidenceKind, INTERVAL_BINS, Period,
-    PeriodKind, Summary, Totals, Transport,
+    Accounting, Address, Allowed, Class, ControlServer, Country, CountrySource, Evidence, EvidenceKind, INTERVAL_BINS,
+    Period, PeriodKind, Summary, Totals, Transport,
 };
 
 use crate::sample::START_S;
@@ -16,7 +16,6 @@ fn about() -> About {
         home_country: None,
         settings_hash: "0".repeat(16),
         version: "0.1.0".to_owned(),
-        intel: None,
     }
 }
 
@@ -46,6 +45,7 @@ fn server(number: u8, name: Option<&str>, class: Class, hosts: &[u8], last_s: i6
         histogram: Box::new([0; INTERVAL_BINS]),
         hours: [0; 24],
         recent_ns: Vec::new(),
+        intel: None,
     };
     ControlServer {
         rank: 1,
@@ -90,6 +90,8 @@ fn summary(hour: Option<i64>, servers: Vec<ControlServer>) -> Summary {
             date: "2026-11-01".to_owned(),
             meaning: "country of registration",
         },
+        intel: Vec::new(),
+        allowed: Allowed::default(),
         peers: vec![(Country(*b"NL"), Address::v4([192, 0, 2, 1]))],
     }
 }
