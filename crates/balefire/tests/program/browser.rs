@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::report::{PLAN, archive_of, hours, text};
+use crate::report::{golden, text};
 
 /// A page of this size takes a second; a browser that hangs must not hang the tests.
 const PATIENCE_S: &str = "90";
@@ -16,13 +16,11 @@ fn a_browser_shows_the_figures_and_has_nothing_to_complain_about() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let sightings = hours::sightings(&PLAN);
-    let archive = archive_of(hours::hours(&PLAN, &sightings));
     let page = folder.path().join("page.html");
     fs::write(
         &page,
         text(
-            archive.path(),
+            golden(),
             &["--format", "html", "--by", "day", "--compare", "2026-01-01"],
         ),
     )

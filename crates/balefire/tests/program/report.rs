@@ -1,8 +1,9 @@
 //! `balefire report`: its figures against what was put into the archive, in every format.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::LazyLock;
 
 use assert_cmd::Command;
 use balefire_archive::{Added, Archive, FOLDER, HOUR_S, Hour, Retention};
@@ -10,21 +11,36 @@ use serde_json::Value;
 
 /// The generator of the benches: the same kind of hours, with totals that are known beforehand.
 #[path = "../../../../benches/src/hours.rs"]
-#[allow(dead_code, reason = "the benches use the rest of it")]
-pub(crate) mod hours;
+#[allow(dead_code, unreachable_pub, reason = "the benches use the rest of it")]
+mod hours;
 
 use hours::{Plan, START_S, Sighting};
 
-pub(crate) const PLAN: Plan = Plan::SMALL;
+const PLAN: Plan = Plan::SMALL;
 
 /// An archive of these hours under a new folder, as `--output` would have made it.
-pub(crate) fn archive_of(hours: impl IntoIterator<Item = Hour>) -> tempfile::TempDir {
+fn archive_of(hours: impl IntoIterator<Item = Hour>) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let mut archive = Archive::open(&folder.path().join(FOLDER), Retention::default()).unwrap();
+    fill(folder.path(), hours);
+    folder
+}
+
+fn fill(folder: &Path, hours: impl IntoIterator<Item = Hour>) {
+    let mut archive = Archive::open(&folder.join(FOLDER), Retention::default()).unwrap();
     for hour in hours {
         assert_eq!(archive.add(hour).unwrap(), Added::New);
     }
-    folder
+}
+
+/// The whole plan's archive, made once for all tests that only read it.
+pub(crate) fn golden() -> &'static Path {
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden");
+        let _ = std::fs::remove_dir_all(&folder);
+        fill(&folder, hours::hours(&PLAN, &hours::sightings(&PLAN)));
+        folder
+    });
+    &FOLDER
 }
 
 fn report(folder: &Path, flags: &[&str]) -> Output {
@@ -57,9 +73,8 @@ fn by<'a>(document: &'a Value, table: &str, column: &str) -> BTreeMap<String, &'
 
 #[test]
 fn the_golden_case_is_told_exactly_and_countries_add_up_to_more_than_all() {
-    let sightings = hours::sightings(&PLAN);
-    let folder = archive_of(hours::hours(&PLAN, &sightings));
-    let document = json(folder.path(), &[]);
+    let folder = golden();
+    let document = json(folder, &[]);
     assert_eq!(document["home_country"], hours::HOME);
     let totals = by(&document, "totals", "place");
     assert_eq!(totals["abroad"]["servers"], PLAN.servers_abroad);
@@ -93,7 +108,7 @@ fn the_golden_case_is_told_exactly_and_countries_add_up_to_more_than_all() {
         assert_eq!(sum("servers"), u64::from(PLAN.servers_abroad));
         assert!(sum("hosts") > u64::from(PLAN.hosts_abroad), "{}", sum("hosts"));
     }
-    let page = text(folder.path(), &[]);
+    let page = text(folder, &[]);
     assert!(page.contains("134 control servers abroad controlled 5,630 hosts; first by servers: US United States (40 servers, 2,910 hosts)"), "{page}");
     assert!(page.contains("it does not say who acts"), "{page}");
     assert!(page.contains("Watched 36 of 36 hours (0 in part, 0 missing)"), "{page}");
@@ -103,7 +118,7 @@ fn the_golden_case_is_told_exactly_and_countries_add_up_to_more_than_all() {
 #[test]
 fn every_table_is_what_counting_by_hand_says() {
     let sightings = hours::sightings(&PLAN);
-    let folder = archive_of(hours::hours(&PLAN, &sightings));
+    let folder = golden();
     let country_of = hours::country_of(&PLAN);
     let (from, to) = (5_u16, 29_u16);
     let time = |hour: u16| format!("2026-01-{:02}T{:02}:00:00Z", 1 + hour / 24, hour % 24);
@@ -122,7 +137,7 @@ fn every_table_is_what_counting_by_hand_says() {
         "--sensor",
         "tap0,tap2",
     ];
-    let document = json(folder.path(), &flags);
+    let document = json(folder, &flags);
     let counts = |row: &Sighting| {
         let server = row.server;
         row.sensor != 1 && hours::class(server) >= 2 && country_of[usize::from(server)] != hours::HOME
@@ -180,7 +195,7 @@ fn every_table_is_what_counting_by_hand_says() {
     }
     let mut sizes: BTreeMap<u16, BTreeSet<u32>> = BTreeMap::new();
     now.iter()
-        .for_each(|row| drop(sizes.entry(row.server).or_default().insert(row.host)));
+        .for_each(|row| sizes.entry(row.server).or_default().extend([row.host]));
     for row in document["tables"]["set_sizes"].as_array().unwrap() {
         let range = row["hosts_from"].as_u64().unwrap()..=row["hosts_to"].as_u64().unwrap_or(u64::MAX);
         let servers = sizes
@@ -244,7 +259,7 @@ fn a_missing_hour_is_missing_and_not_zero() {
 fn hours_twice_in_any_order_and_late_make_the_same_tables() {
     let sightings = hours::sightings(&PLAN);
     let hours: Vec<Hour> = hours::hours(&PLAN, &sightings).collect();
-    let expected = json(archive_of(hours.clone()).path(), &["--compare", "2026-01-01"]);
+    let expected = json(golden(), &["--compare", "2026-01-01"]);
     let folder = tempfile::tempdir().unwrap();
     let mut archive = Archive::open(&folder.path().join(FOLDER), Retention::default()).unwrap();
     // Revisions come late first, then early ones that say less, then all once more, from the end to the start.
@@ -291,8 +306,7 @@ fn a_flow_on_two_taps_counts_once() {
 
 #[test]
 fn every_format_tells_the_same_and_what_a_country_is_not() {
-    let sightings = hours::sightings(&PLAN);
-    let folder = archive_of(hours::hours(&PLAN, &sightings));
+    let folder = golden();
     for (format, figure, word) in [
         ("table", "5,630", "does not say who acts"),
         ("markdown", "| 5,630 |", "does not say who acts"),
@@ -300,15 +314,15 @@ fn every_format_tells_the_same_and_what_a_country_is_not() {
         ("json", "\"hosts\":5630", "does not say who acts"),
         ("csv", ",5630,", "not who acts"),
     ] {
-        let told = text(folder.path(), &["--format", format]);
+        let told = text(folder, &["--format", format]);
         assert!(told.contains(figure) && told.contains(word), "{format}: {told}");
         assert_eq!(
             told,
-            text(folder.path(), &["--format", format]),
+            text(folder, &["--format", format]),
             "the same question, another answer"
         );
     }
-    let csv = text(folder.path(), &["--format", "csv", "--table", "countries_by_servers"]);
+    let csv = text(folder, &["--format", "csv", "--table", "countries_by_servers"]);
     let mut lines = csv.lines();
     let columns = lines.next().unwrap().split(',').count();
     assert!(
