@@ -85,9 +85,10 @@ fn archived(folder: &Path) -> Counted {
         .into_iter()
         .map(|(country, (servers, hosts))| (country, (servers.len() as i64, hosts.len() as i64)));
     counted.countries = sizes.collect();
-    let Some(question) = Question::everything(&store).unwrap() else {
+    let Some(mut question) = Question::everything(&store).unwrap() else {
         return counted;
     };
+    question.home_country = Some(*b"SE");
     let totals: Vec<_> = queries(&question).filter(|query| query.name == "totals").collect();
     let totals = Sqlite::new(&path)
         .answer(&question, &totals, &|_| ())
