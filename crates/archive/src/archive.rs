@@ -139,6 +139,7 @@ impl Archive {
     }
 
     /// An empty folder for the files of an hour that comes from elsewhere; gone with the next hour or start.
+    #[cfg(feature = "object-storage")]
     pub(crate) fn incoming(&self) -> Result<PathBuf, ArchiveError> {
         self.closing.incoming()
     }
