@@ -6,6 +6,7 @@ pub mod boost;
 pub mod corpora;
 pub mod hours;
 pub mod loops;
+pub mod offices;
 pub mod runs;
 pub mod stages;
 pub mod variants;

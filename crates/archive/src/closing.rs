@@ -60,6 +60,7 @@ impl Closing {
     }
 
     /// See [`crate::Archive`]: a name that a start removes.
+    #[cfg(feature = "object-storage")]
     pub(crate) fn incoming(&self) -> Result<PathBuf, ArchiveError> {
         let folder = self.closing.join(format!("incoming{PART}"));
         remove(&folder)?;

@@ -99,6 +99,16 @@ fn settle(mut hours: Vec<Hour>, run: &Hour, places: &Places) -> Vec<Hour> {
     }
     for hour in &mut hours {
         hour.servers = servers(hour, &said);
+        let countries: BTreeMap<&str, &str> = hour
+            .servers
+            .iter()
+            .map(|row| (row.server.as_str(), row.country.as_str()))
+            .collect();
+        for pair in &mut hour.pairs {
+            if let Some(country) = countries.get(pair.server.as_str()) {
+                pair.country = (*country).to_owned();
+            }
+        }
         hour.watched.settled = true;
         hour.arrange();
     }

@@ -23,8 +23,6 @@ pub struct About {
     pub settings_hash: String,
     /// Of the program.
     pub version: String,
-    /// Name and date of the threat intelligence in use.
-    pub intel: Option<(String, String)>,
 }
 
 const NS_PER_S: i64 = 1_000_000_000;
@@ -83,6 +81,7 @@ fn watched(summary: &Summary, about: &About) -> SensorHour {
         of_kind.map(|(_, frames)| frames).sum()
     };
     let source = &summary.country_source;
+    let lists: Vec<String> = summary.intel.iter().map(|list| text(&list.name)).collect();
     SensorHour {
         schema_version: SCHEMA_VERSION,
         partial: summary.period.partial,
@@ -114,8 +113,9 @@ fn watched(summary: &Summary, about: &About) -> SensorHour {
         country_source: text(&source.name),
         country_date: text(&source.date),
         country_meaning: text(source.meaning),
-        intel_source: about.intel.as_ref().map(|(name, _)| text(name)),
-        intel_date: about.intel.as_ref().map(|(_, date)| text(date)),
+        intel_source: Some(lists.join(", ")).filter(|lists| !lists.is_empty()),
+        // Lists say their names, not their dates.
+        intel_date: None,
         home_country: about.home_country.clone(),
         settings_hash: about.settings_hash.clone(),
         version: about.version.clone(),

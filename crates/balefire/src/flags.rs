@@ -45,9 +45,81 @@ pub(crate) enum Command {
     Archive(ArchiveCommand),
     /// List the network interfaces, which of them can be opened, and what would mend the rest.
     Interfaces,
+    /// Say what is understood of lists of threat intelligence.
+    #[command(subcommand)]
+    Intel(IntelCommand),
+    /// Look after the allowlist: findings that are not to be reported, and why.
+    #[command(subcommand)]
+    Allow(AllowCommand),
     /// Check a settings file, or print the settings in effect.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IntelCommand {
+    /// Read lists as `--intel` would, and say what was understood and what not. Exit code 3 where a line was not.
+    Check {
+        /// Lists, or folders of lists.
+        #[arg(required = true, value_name = "FILE|DIR")]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AllowCommand {
+    /// Say whether an allowlist can be used.
+    Check(AllowlistFlags),
+    /// Print its rules.
+    List(AllowlistFlags),
+    /// Add a rule at the end of the file; what is in it stays as it is.
+    Add(AllowAddFlags),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AllowlistFlags {
+    /// The allowlist (TOML). [default: that of the settings file]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Settings file that names it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AllowAddFlags {
+    /// The server: an address, a network, or a domain (with everything below it).
+    #[arg(value_name = "SERVER")]
+    pub(crate) server: Option<String>,
+
+    /// Only at this port.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+
+    /// Only where the host used this TLS fingerprint.
+    #[arg(long, value_name = "JA4")]
+    pub(crate) ja4: Option<String>,
+
+    /// Only for this host inside, or hosts of this network.
+    #[arg(long, value_name = "ADDRESS|CIDR")]
+    pub(crate) host: Option<String>,
+
+    /// Why; it is shown with what the rule hides.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+
+    /// The first day on which it no longer holds, as 2027-01-31.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) expires: Option<String>,
+
+    /// The allowlist (TOML); made if it is not there. [default: that of the settings file]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) allowlist: Option<PathBuf>,
+
+    /// Settings file that names it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -196,6 +268,17 @@ pub(crate) struct SettingFlags {
     /// Country database in MaxMind's format. [default: the built-in table, country of registration]
     #[arg(long, value_name = "FILE.mmdb", help_heading = "Settings")]
     pub(crate) country_db: Option<PathBuf>,
+
+    /// Threat intelligence: a list, or a folder of lists; may be repeated. Whoever has contact with what is listed is reported
+    /// as confirmed. Plain lists, CSV, hosts files, MISP and STIX 2 JSON are told by their content. `live` reads them anew on
+    /// SIGHUP.
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Settings")]
+    pub(crate) intel: Vec<PathBuf>,
+
+    /// Findings that are not to be reported, and why (TOML, `[[allow]]` tables); hits are counted. `live` reads it anew on
+    /// SIGHUP.
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    pub(crate) allowlist: Option<PathBuf>,
 
     /// Score (0 to 1) from which a server is suspected.
     #[arg(long, value_name = "SCORE", help_heading = "Settings")]

@@ -61,6 +61,12 @@ pub(crate) struct DetectSection {
     /// Country database; absent for the built-in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) country_db: Option<PathBuf>,
+    /// Lists of threat intelligence, or folders of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) intel: Vec<PathBuf>,
+    /// The allowlist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allowlist: Option<PathBuf>,
 }
 
 impl Default for DetectSection {
@@ -73,6 +79,8 @@ impl Default for DetectSection {
             suspected: Score(suspected),
             probable: Score(probable),
             country_db: None,
+            intel: Vec::new(),
+            allowlist: None,
         }
     }
 }
@@ -288,6 +296,12 @@ impl Settings {
         }
         if let Some(path) = &flags.country_db {
             self.detect.country_db = Some(path.clone());
+        }
+        if !flags.intel.is_empty() {
+            self.detect.intel.clone_from(&flags.intel);
+        }
+        if let Some(path) = &flags.allowlist {
+            self.detect.allowlist = Some(path.clone());
         }
         self.detect.score_internal |= flags.score_internal;
         Ok(())

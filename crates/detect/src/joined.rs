@@ -214,6 +214,7 @@ mod tests {
             histogram: Box::new([0; crate::INTERVAL_BINS]),
             hours: [0; 24],
             recent_ns: vec![],
+            intel: None,
         }
     }
 

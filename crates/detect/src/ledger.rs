@@ -7,10 +7,11 @@
 //! room; only when it holds less than that does an established timeline go, the least worth of a few that a hand passes.
 
 use balefire_decode::{Address, Transport};
+use balefire_track::index::Index;
+use balefire_track::prefetch::fetch;
 
 use crate::Timeline;
 use crate::home::Role;
-use crate::index::Index;
 use crate::key::Scope;
 use crate::names::NO_NAME;
 use crate::slab::Slab;
@@ -259,11 +260,12 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(limit: usize) -> Self {
+        let limit = limit.max(COMPARED);
         Self {
-            index: Index::new(),
+            index: Index::new(limit),
             records: Slab::new(),
             free: Vec::new(),
-            limit: limit.max(COMPARED),
+            limit,
             live: 0,
             probation: 0,
             oldest: NONE,
@@ -290,17 +292,22 @@ impl Ledger {
         self.records.get_mut(slot).and_then(Option::as_mut)
     }
 
+    /// Asks for the line of the index where a record of this hash will be searched for.
     #[inline]
-    pub(crate) fn touch_index(&self, hash: u64) -> u64 {
-        self.index.touch(hash)
+    pub(crate) fn prefetch_index(&self, hash: u64) {
+        self.index.prefetch(hash);
     }
 
+    /// Asks for the record itself, when that line has come.
     #[inline]
-    pub(crate) fn touch_entry(&self, hash: u64) -> u64 {
-        self.index
-            .guess(hash)
-            .and_then(|slot| self.at(slot))
-            .map_or(0, |record| record.hash)
+    pub(crate) fn prefetch_entry(&self, hash: u64) {
+        self.index.candidate(hash).map(|slot| self.prefetch_slot(slot));
+    }
+
+    /// Asks for the record in this slot.
+    #[inline]
+    pub(crate) fn prefetch_slot(&self, slot: u32) {
+        self.records.get(slot).map(fetch);
     }
 
     /// Adds a record; returns its slot and the record that had to go.

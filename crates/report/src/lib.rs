@@ -10,6 +10,7 @@ mod csv;
 mod document;
 mod grid;
 mod hours;
+mod lists;
 mod live;
 mod number;
 mod period;

@@ -7,4 +7,5 @@ mod files;
 mod imports;
 mod kept;
 mod sample;
+mod settling;
 mod words;

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its surroundings fails")]
 
 mod answers;
+mod archive;
 mod bench;
 mod browser;
 mod captures;
 mod damage;
 mod hours;
+mod lists;
 mod logs;
 mod report;
 mod settings;
