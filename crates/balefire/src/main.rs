@@ -12,6 +12,7 @@ mod live;
 mod logs;
 mod output;
 mod plan;
+mod profile;
 mod read;
 mod run;
 mod settings;

@@ -56,12 +56,15 @@ impl Plan {
         let detect = Arc::new(detect_settings(settings, interface_networks)?);
         let hours = output.output.as_ref().map(|folder| HourFiles::open(folder, &sensor));
         let hours = hours.transpose().map_err(|error| Failure::failed(error.to_string()))?;
+        let tables = settings.table_limits()?;
         Ok(Self {
             pipeline: balefire_pipeline::Settings {
                 workers: settings.run.workers.size(),
                 queue_blocks: settings.run.queue_blocks.size(),
                 keep_timelines: output.scores.is_some() || output.why.is_some(),
-                connections: settings.limits.connections.size(),
+                connections: tables.connections,
+                payload_buffers: tables.payload_buffers,
+                profile: output.profile,
                 ..balefire_pipeline::Settings::default()
             },
             shared: Arc::new(Shared::new(countries(settings)?, &detect)),
@@ -76,7 +79,6 @@ impl Plan {
 }
 
 fn detect_settings(settings: &Settings, interface_networks: &[String]) -> Result<balefire_detect::Settings, Failure> {
-    let limits = &settings.limits;
     Ok(balefire_detect::Settings {
         home: settings.home(interface_networks)?,
         home_country: settings.home.country.map(|code| code.0),
@@ -85,13 +87,7 @@ fn detect_settings(settings: &Settings, interface_networks: &[String]) -> Result
             suspected: settings.detect.suspected.0,
             probable: settings.detect.probable.0,
         },
-        limits: balefire_detect::Limits {
-            hosts: limits.hosts.size(),
-            addresses: limits.addresses.size(),
-            pairs: limits.pairs.size(),
-            timelines: limits.timelines.size(),
-            names: limits.names.size(),
-        },
+        limits: settings.table_limits()?.detect,
         // Keys of the tables are chosen by attackers, so the seed is one they cannot know.
         hash_seed: RandomState::new().hash_one(0u8),
     })

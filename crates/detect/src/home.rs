@@ -64,7 +64,10 @@ impl FromStr for Network {
 /// The networks behind the tap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
+    /// As configured, for people.
     networks: Vec<Network>,
+    /// The same as first and last addresses: disjoint, in order, so that looking one up costs the logarithm of their number.
+    ranges: Vec<(u128, u128)>,
 }
 
 impl Home {
@@ -84,15 +87,28 @@ impl Home {
     /// # Errors
     /// The first text that is no network.
     pub fn parse<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworkError> {
-        let networks = networks.into_iter().map(str::parse).collect::<Result<_, _>>()?;
-        Ok(Self { networks })
+        let networks = networks
+            .into_iter()
+            .map(str::parse)
+            .collect::<Result<Vec<Network>, _>>()?;
+        let mut sorted: Vec<_> = networks.iter().map(|net| (net.bits, net.bits | !net.mask)).collect();
+        sorted.sort_unstable();
+        let mut ranges: Vec<(u128, u128)> = Vec::with_capacity(sorted.len());
+        for (first, last) in sorted {
+            match ranges.last_mut() {
+                Some(before) if first <= before.1 => before.1 = before.1.max(last),
+                _ => ranges.push((first, last)),
+            }
+        }
+        Ok(Self { networks, ranges })
     }
 
     /// Whether the address is inside.
     #[inline]
     pub fn contains(&self, address: Address) -> bool {
         let bits = address.bits();
-        self.networks.iter().any(|network| bits & network.mask == network.bits)
+        let begun = self.ranges.partition_point(|(first, _)| *first <= bits);
+        begun > 0 && bits <= self.ranges[begun - 1].1
     }
 
     /// Who is who between an originator and a responder.
@@ -109,7 +125,10 @@ impl Home {
 
 impl Default for Home {
     fn default() -> Self {
-        Self::parse(Self::DEFAULT_NETWORKS.iter().copied()).unwrap_or(Self { networks: Vec::new() })
+        Self::parse(Self::DEFAULT_NETWORKS.iter().copied()).unwrap_or(Self {
+            networks: Vec::new(),
+            ranges: Vec::new(),
+        })
     }
 }
 
@@ -128,6 +147,33 @@ impl fmt::Display for Home {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_hold_what_their_networks_hold() {
+        let texts = [
+            "10.0.0.0/8",
+            "10.1.0.0/16",
+            "10.255.255.255",
+            "11.0.0.0/32",
+            "2001:db8::/32",
+            "2001:db8:1::/48",
+            "::/128",
+        ];
+        let home = Home::parse(texts).unwrap();
+        let edges = home.networks.iter().flat_map(|net| [net.bits, net.bits | !net.mask]);
+        let around = edges.flat_map(|edge| [edge.wrapping_sub(1), edge, edge.wrapping_add(1)]);
+        for bits in around.chain([0, 1, u128::MAX]) {
+            let address = Address::v6(bits.to_be_bytes());
+            let expected = home.networks.iter().any(|net| bits & net.mask == net.bits);
+            assert_eq!(home.contains(address), expected, "{address}");
+        }
+        assert!(
+            Home::parse(["0.0.0.0/0", "::/0"])
+                .unwrap()
+                .contains(Address::v6([0xff; 16]))
+        );
+        assert!(!Home::parse([]).unwrap().contains(Address::v4([10, 0, 0, 1])));
+    }
 
     #[test]
     fn default_ranges_print_as_written() {

@@ -339,6 +339,7 @@ impl Tracker {
         let connection = self.slab.connection(owner.slot);
         let (tag, endpoints) = (connection.tag, connection.endpoints());
         let mut progress = self.slab.progress(owner);
+        sink.reading(true);
         let tell = |fact: &crate::Fact<'_>| sink.fact(tag, &endpoints, time_ns, fact);
         let loser = match transport {
             Transport::TCP => self.application.segment(&mut progress, owner, payload, tell),
@@ -348,6 +349,7 @@ impl Tracker {
                 None
             }
         };
+        sink.reading(false);
         self.slab.keep_progress(owner, progress);
         if let Some(loser) = loser {
             let stage = application::DONE;

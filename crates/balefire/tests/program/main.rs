@@ -8,5 +8,6 @@ mod captures;
 mod damage;
 mod hours;
 mod logs;
+mod memory;
 mod settings;
 mod usage;
