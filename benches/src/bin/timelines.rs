@@ -182,8 +182,11 @@ fn write_measures(
     out.flush().context("writing measures")
 }
 
-/// Nanoseconds of this thread per scored timeline (the kernel's account, so that a busy machine does not count), best of five.
+/// Nanoseconds of this thread per scored timeline by the kernel's account, so that a busy machine does not count. The account may
+/// move in ticks of some milliseconds: so all rounds together, some seconds.
 fn speed(pairs: &[Pair]) -> anyhow::Result<()> {
+    /// Timelines scored in all.
+    const SCORES: usize = 2_000_000;
     let timelines: Vec<Timeline> = pairs.iter().filter_map(|pair| timeline(&pair.starts)).collect();
     let spent = || -> anyhow::Result<f64> {
         let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
@@ -193,20 +196,21 @@ fn speed(pairs: &[Pair]) -> anyhow::Result<()> {
             .parse()
             .context("schedstat")
     };
-    let mut best = f64::MAX;
+    let rounds = SCORES.div_ceil(timelines.len().max(1));
     let mut sum = 0.0;
-    for _ in 0..5 {
-        let before = spent()?;
+    let before = spent()?;
+    for _ in 0..rounds {
         sum += timelines
             .iter()
             .map(|timeline| score_timing(timeline).log_odds)
             .sum::<f64>();
-        best = best.min((spent()? - before) / timelines.len() as f64);
     }
+    let scores = (rounds * timelines.len()) as f64;
     println!(
-        "{best:.0} ns per timeline, {} timelines, mean log-odds {:.2}",
+        "{:.0} ns per timeline, {} timelines, mean log-odds {:.2}",
+        (spent()? - before) / scores,
         timelines.len(),
-        sum / 5.0 / timelines.len() as f64
+        sum / scores
     );
     Ok(())
 }

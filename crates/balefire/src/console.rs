@@ -13,6 +13,8 @@ use balefire_report::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::exit::Failure;
+use crate::keep::Keeper;
 use crate::output;
 
 /// Rows of live figures under one heading.
@@ -40,6 +42,7 @@ enum Screen {
 pub(crate) struct Console<'a> {
     screen: Screen,
     hours: Option<&'a HourFiles>,
+    archive: Option<Keeper>,
     /// A tap goes on when an hour cannot be written; a file does not, it can be read again.
     goes_on: bool,
     /// Class of the servers that were told of, so that each is told of once per class.
@@ -51,30 +54,31 @@ pub(crate) struct Console<'a> {
 
 impl<'a> Console<'a> {
     /// For capture files: a progress bar where standard error is a terminal.
-    pub(crate) fn for_files(hours: Option<&'a HourFiles>, quiet: bool) -> Self {
+    pub(crate) fn for_files(hours: Option<&'a HourFiles>, archive: Option<Keeper>, quiet: bool) -> Self {
         let screen = if quiet || !output::stderr_is_terminal() {
             Screen::None
         } else {
             Screen::Progress(Box::new(bar()))
         };
-        Self::new(screen, hours, false)
+        Self::new(screen, hours, archive, false)
     }
 
     /// For a tap: a row every so often.
-    pub(crate) fn for_tap(hours: Option<&'a HourFiles>, quiet: bool, every: Duration) -> Self {
+    pub(crate) fn for_tap(hours: Option<&'a HourFiles>, archive: Option<Keeper>, quiet: bool, every: Duration) -> Self {
         let rows = Screen::Rows {
             every,
             next: Duration::ZERO,
             rows: 0,
             style: output::stderr_style(),
         };
-        Self::new(if quiet { Screen::None } else { rows }, hours, true)
+        Self::new(if quiet { Screen::None } else { rows }, hours, archive, true)
     }
 
-    fn new(screen: Screen, hours: Option<&'a HourFiles>, goes_on: bool) -> Self {
+    fn new(screen: Screen, hours: Option<&'a HourFiles>, archive: Option<Keeper>, goes_on: bool) -> Self {
         Self {
             screen,
             hours,
+            archive,
             goes_on,
             told: BTreeMap::new(),
             written: [0; 4],
@@ -93,7 +97,7 @@ impl<'a> Console<'a> {
 
     /// Whether an hour was lost.
     pub(crate) fn has_failed(&self) -> bool {
-        self.not_written > 0
+        self.not_written > 0 || self.archive.as_ref().is_some_and(Keeper::has_failed)
     }
 
     /// What to say of the hour files at the end.
@@ -119,7 +123,22 @@ impl<'a> Console<'a> {
                 thousands(self.not_written)
             ));
         }
+        notes.extend(self.archive.iter().flat_map(Keeper::notes));
         notes
+    }
+
+    /// The run is over, and this is what it says: hours that waited for it go into the archive.
+    pub(crate) fn settle(&mut self, run: &Summary) -> Result<(), Failure> {
+        let Some(archive) = &mut self.archive else {
+            return Ok(());
+        };
+        match archive.finish(run) {
+            Err(error) if self.goes_on => {
+                output::complain(&error.to_string());
+                Ok(())
+            }
+            done => done.map_err(|error| Failure::failed(error.to_string())),
+        }
     }
 
     /// Tells of servers whose class is new or higher.
@@ -171,6 +190,24 @@ impl<'a> Console<'a> {
     }
 }
 
+impl Console<'_> {
+    fn keep(&mut self, hour: &Summary) -> Result<(), PipelineError> {
+        let Some(archive) = &mut self.archive else {
+            return Ok(());
+        };
+        match archive.hour(hour) {
+            Err(error) if self.goes_on => {
+                self.say(&format!(
+                    "balefire: {error}; the tap goes on, the hour of {} waits to get into the archive",
+                    rfc3339(hour.period.start_ns)
+                ));
+                Ok(())
+            }
+            done => done.map_err(|error| PipelineError::Observer(error.to_string())),
+        }
+    }
+}
+
 impl Observer for Console<'_> {
     fn hour(&mut self, hour: &Summary) -> Result<(), PipelineError> {
         if let Screen::Rows { rows, .. } = &mut self.screen {
@@ -185,7 +222,8 @@ impl Observer for Console<'_> {
                 thousands(hour.accounting.received),
             ));
         }
-        self.write(hour)
+        self.write(hour)?;
+        self.keep(hour)
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {

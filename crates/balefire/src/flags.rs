@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Stats(StatsFlags),
     /// Write a made-up capture: offices, services, and the beacons you plant among them.
     Synth(SynthFlags),
+    /// Print the tables of a period from an archive: control servers, controlled hosts, hosting countries.
+    Report(ReportFlags),
     /// List the network interfaces, which of them can be opened, and what would mend the rest.
     Interfaces,
     /// Check a settings file, or print the settings in effect.
@@ -114,6 +116,45 @@ pub(crate) struct StatsFlags {
     pub(crate) filter: Option<String>,
 }
 
+/// `balefire report`
+#[derive(Args, Debug)]
+pub(crate) struct ReportFlags {
+    /// The folder that was given to --output, or the archive in it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) archive: PathBuf,
+
+    /// First hour of the period, as 2026-03-02T00:00:00Z or 2026-03-02. [default: the first in the archive]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+
+    /// End of the period, exclusive. [default: after the last hour in the archive]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+
+    /// Only this sensor; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sensor: Vec<String>,
+
+    /// Least class that counts.
+    #[arg(long, value_enum, default_value_t = LeastClass::Suspected)]
+    pub(crate) class: LeastClass,
+
+    /// Country of the taps, two letters; servers elsewhere are abroad.
+    #[arg(long, value_name = "CC")]
+    pub(crate) home_country: Option<String>,
+}
+
+/// A class of servers, and all above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LeastClass {
+    /// All.
+    Suspected,
+    /// Without those merely suspected.
+    Probable,
+    /// Only those that threat intelligence names.
+    Confirmed,
+}
+
 /// Flags with a place in the settings file; a flag goes before the file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SettingFlags {
@@ -173,9 +214,13 @@ pub(crate) struct OutputFlags {
     #[arg(long, value_enum, default_value_t = Format::Table, help_heading = "Output")]
     pub(crate) format: Format,
 
-    /// Write every finished hour (UTC) to DIR, as balefire-SENSOR-YYYYMMDDTHHZ.json and .csv.
+    /// Write every finished hour (UTC) to DIR, as balefire-SENSOR-YYYYMMDDTHHZ.json and .csv, and to the archive in DIR/archive.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
+
+    /// With --output: write the hour files only, not the archive in DIR/archive.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) no_archive: bool,
 
     /// Write every timeline with its scores, suspected or not.
     #[arg(long, value_name = "FILE.csv", help_heading = "Output")]

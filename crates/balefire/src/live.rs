@@ -11,6 +11,7 @@ use balefire_report::Unit;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::flags::LiveFlags;
+use crate::keep::Keeper;
 use crate::output;
 use crate::plan::Plan;
 use crate::run::{self, Title};
@@ -26,7 +27,7 @@ const EVERY_IN_A_LOG: u64 = 60;
 pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
     let mut settings = Settings::load(&flags.settings)?;
     settings.apply_live(flags)?;
-    let plan = Plan::new(&settings, &flags.output, &networks(&flags.interface)?)?;
+    let mut plan = Plan::new(&settings, &flags.output, &networks(&flags.interface)?)?;
     let source = LiveSource::open(&flags.interface, &options(&settings)).map_err(failure)?;
     let stopper = source.stopper();
     let stop = signals::watch(Ending {
@@ -40,7 +41,11 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
         EVERY_IN_A_LOG
     };
     let every = Duration::from_secs(flags.every.unwrap_or(default_every));
-    let console = Console::for_tap(plan.hours.as_ref(), plan.quiet, every);
+    let keeper = plan
+        .archive
+        .take()
+        .map(|(archive, about)| Keeper::for_tap(archive, about));
+    let console = Console::for_tap(plan.hours.as_ref(), keeper, plan.quiet, every);
     if !plan.quiet {
         output::remark(&format!("listening on {}, home {}", flags.interface, plan.detect.home));
     }

@@ -1,19 +1,21 @@
 //! `balefire`: finds the hosts behind a network tap that are controlled from outside, and the servers that control them.
 //!
 //! In: flags, a settings file, signals. Out: pages, documents, files, an exit code. Not its job: any of the work between,
-//! which the libraries beside it do: `capture`, `decode`, `track`, `detect`, `pipeline`, `report`.
+//! which the libraries beside it do: `capture`, `decode`, `track`, `detect`, `pipeline`, `report`, `archive`.
 
 mod config;
 mod console;
 mod exit;
 mod flags;
 mod interfaces;
+mod keep;
 mod live;
 mod logs;
 mod output;
 mod plan;
 mod profile;
 mod read;
+mod report;
 mod run;
 mod settings;
 mod signals;
@@ -44,6 +46,7 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
         Command::Live(flags) => live::run(&flags),
         Command::Stats(flags) => stats::run(&flags),
         Command::Synth(flags) => synth::run(&flags),
+        Command::Report(flags) => report::run(&flags),
         Command::Interfaces => interfaces::run(),
         Command::Config(command) => config::run(&command),
     }

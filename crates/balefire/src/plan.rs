@@ -8,12 +8,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use balefire_archive::{About, Archive, FOLDER, Retention, settings_hash};
 use balefire_detect::{Countries, Shared, Thresholds};
 use balefire_report::HourFiles;
 
 use crate::exit::Failure;
 use crate::flags::{Format, OutputFlags};
 use crate::settings::Settings;
+use crate::values::Count;
 
 /// A run, decided.
 pub(crate) struct Plan {
@@ -21,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) detect: Arc<balefire_detect::Settings>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) hours: Option<HourFiles>,
+    /// Where hours are kept for reports; taken by the run.
+    pub(crate) archive: Option<(Archive, About)>,
     pub(crate) sensor: String,
     pub(crate) answer: Answer,
     pub(crate) scores: Option<PathBuf>,
@@ -57,6 +61,14 @@ impl Plan {
         let hours = output.output.as_ref().map(|folder| HourFiles::open(folder, &sensor));
         let hours = hours.transpose().map_err(|error| Failure::failed(error.to_string()))?;
         let tables = settings.table_limits()?;
+        let archive = match &output.output {
+            Some(folder) if settings.archive.write && !output.no_archive => {
+                let archive = Archive::open(&folder.join(FOLDER), retention(settings));
+                let archive = archive.map_err(|error| Failure::failed(error.to_string()))?;
+                Some((archive, about(settings)?))
+            }
+            _ => None,
+        };
         Ok(Self {
             pipeline: balefire_pipeline::Settings {
                 workers: settings.run.workers.size(),
@@ -70,11 +82,35 @@ impl Plan {
             shared: Arc::new(Shared::new(countries(settings)?, &detect)),
             detect,
             hours,
+            archive,
             sensor,
             answer,
             scores: output.scores.clone(),
             quiet: output.quiet,
         })
+    }
+}
+
+fn about(settings: &Settings) -> Result<About, Failure> {
+    Ok(About {
+        sensor_id: settings.sensor.name.as_str().to_owned(),
+        home_country: settings.home.country.map(String::from),
+        settings_hash: settings_hash(&settings.deciding()?),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        intel: None,
+    })
+}
+
+fn retention(settings: &Settings) -> Retention {
+    let archive = &settings.archive;
+    // All are at most 36,500.
+    let days = |count: Count<0, 36_500>| u32::try_from(count.0).unwrap_or(u32::MAX);
+    Retention {
+        suspected_days: days(archive.keep_suspected_days),
+        probable_days: days(archive.keep_probable_days),
+        confirmed_days: days(archive.keep_confirmed_days),
+        totals_days: days(archive.keep_totals_days),
+        parquet_days: days(archive.keep_parquet_days),
     }
 }
 

@@ -12,6 +12,7 @@ use balefire_report::Unit;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::flags::ReadFlags;
+use crate::keep::Keeper;
 use crate::logs;
 use crate::output;
 use crate::plan::Plan;
@@ -21,7 +22,11 @@ use crate::signals::{self, Ending};
 
 pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
     let settings = Settings::load(&flags.settings)?;
-    let plan = Plan::new(&settings, &flags.output, &[])?;
+    let mut plan = Plan::new(&settings, &flags.output, &[])?;
+    let keeper = plan
+        .archive
+        .take()
+        .map(|(archive, about)| Keeper::for_files(archive, about));
     let exit;
     let stop;
     if let Some(inputs) = logs::inputs(&flags.captures)? {
@@ -31,7 +36,7 @@ pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
             ));
         }
         stop = signals::watch(Ending::at_once())?;
-        let console = Console::for_files(plan.hours.as_ref(), plan.quiet);
+        let console = Console::for_files(plan.hours.as_ref(), keeper, plan.quiet);
         exit = run::over_logs(
             inputs,
             &plan,
@@ -42,7 +47,7 @@ pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
     } else {
         let source = open(&flags.captures, &settings.capture.filter)?;
         stop = signals::watch(Ending::at_once())?;
-        let console = Console::for_files(plan.hours.as_ref(), plan.quiet);
+        let console = Console::for_files(plan.hours.as_ref(), keeper, plan.quiet);
         exit = run::run(
             Box::new(source),
             &plan,

@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) run: RunSection,
     pub(crate) capture: CaptureSection,
     pub(crate) limits: LimitsSection,
+    pub(crate) archive: ArchiveSection,
 }
 
 /// `[sensor]`
@@ -148,6 +149,37 @@ pub(crate) struct LimitsSection {
 /// Entries of a table.
 pub(crate) type Entries = Count<1024, 0x1000_0000>;
 
+/// `[archive]`: what `--output` keeps for reports, and for how long.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ArchiveSection {
+    /// Hours go into the archive beside the hour files.
+    pub(crate) write: bool,
+    /// Days after which suspected servers and their hosts go; 0 keeps them. Days count back from the newest hour.
+    pub(crate) keep_suspected_days: Count<0, 36_500>,
+    /// The same of probable ones.
+    pub(crate) keep_probable_days: Count<0, 36_500>,
+    /// The same of confirmed ones.
+    pub(crate) keep_confirmed_days: Count<0, 36_500>,
+    /// The same of what was watched and of countries, which name no address.
+    pub(crate) keep_totals_days: Count<0, 36_500>,
+    /// The same of Parquet folders.
+    pub(crate) keep_parquet_days: Count<0, 36_500>,
+}
+
+impl Default for ArchiveSection {
+    fn default() -> Self {
+        Self {
+            write: true,
+            keep_suspected_days: Count(0),
+            keep_probable_days: Count(0),
+            keep_confirmed_days: Count(0),
+            keep_totals_days: Count(0),
+            keep_parquet_days: Count(0),
+        }
+    }
+}
+
 impl Settings {
     /// Defaults, then the file, then the flags.
     pub(crate) fn load(flags: &SettingFlags) -> Result<Self, Failure> {
@@ -170,6 +202,17 @@ impl Settings {
         }
         self.capture.promiscuous &= !flags.no_promiscuous;
         Ok(())
+    }
+
+    /// What decides findings, as text: the same for two runs that would say the same of the same packets.
+    pub(crate) fn deciding(&self) -> Result<String, Failure> {
+        let detect = DetectSection {
+            // Where the file lies decides nothing; the record names the database itself.
+            country_db: None,
+            ..self.detect.clone()
+        };
+        serde_json::to_string(&(&self.home, detect, &self.limits, &self.capture.filter))
+            .map_err(|error| Failure::failed(format!("the settings cannot be written: {error}")))
     }
 
     /// The file that [`Settings::read`] reads back to the same.

@@ -20,9 +20,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("detect", &["decode", "track"]),
     ("pipeline", &["capture", "decode", "detect", "track"]),
     ("report", &["detect"]),
+    ("archive", &["detect"]),
     (
         "program",
-        &["capture", "decode", "detect", "pipeline", "report", "track"],
+        &["archive", "capture", "decode", "detect", "pipeline", "report", "track"],
     ),
     (
         "benches",

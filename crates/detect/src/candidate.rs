@@ -2,19 +2,22 @@
 //!
 //! In: a [`Record`]. Out: [`Candidate`], then [`Evidence`] or a [`TimelineRow`]. Not its job: grouping, merging.
 
+use std::collections::BTreeSet;
+
 use balefire_decode::{Address, Transport};
 
 use crate::Timeline;
 use crate::context::Facts;
 use crate::explain;
+use crate::group::GroupSketch;
 use crate::home::Role;
 use crate::key::{Destination, Scope};
 use crate::ledger::Record;
 use crate::names::Names;
 use crate::score::{Judged, judge};
+use crate::sketched::{Sketch, Sketched};
 use crate::summary::{Country, Evidence, EvidenceKind, TimelineRow};
 use crate::timing::{Timing, score_timing};
-use crate::tunnel::Sketch;
 
 /// See the head of this file.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,11 +40,13 @@ pub(crate) struct Candidate {
     starts: u32,
     parallel: u32,
     received_bytes: u64,
+    pub(crate) client: u64,
+    answers_alike: Option<f64>,
     bare_hellos: u32,
     odd_certificates: u32,
     bare_requests: u32,
     bare_posts: u32,
-    tunnel: Option<Sketch>,
+    pub(crate) sketch: Option<Sketch>,
     timeline: Timeline,
 }
 
@@ -60,6 +65,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) resolved: Option<&'a str>,
     /// Servers that the host uses in the same regular way over the same port, this one included.
     pub(crate) alike: u64,
+    /// Hosts that show the fingerprint of its client.
+    pub(crate) client_hosts: Option<f64>,
     pub(crate) hosts_there: u64,
     pub(crate) hosts_all: u64,
     pub(crate) country: Country,
@@ -67,7 +74,8 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Candidate {
-    pub(crate) fn new(record: &Record, key: Destination, names: &Names, tunnel: Option<Sketch>) -> Self {
+    pub(crate) fn new(record: &Record, key: Destination, names: &Names, sketched: Option<&Sketched>) -> Self {
+        let knows_its_name = sketched.is_none_or(|sketched| sketched.knows_its_name(names));
         Self {
             host: record.host,
             server: record.server,
@@ -75,7 +83,7 @@ impl Candidate {
             transport: record.transport,
             kind: record.kind,
             scope: record.scope,
-            name: names.text(record.name).map(Box::from),
+            name: names.text(record.name).filter(|_| knows_its_name).map(Box::from),
             key,
             timing: score_timing(&record.timeline),
             role: record.role,
@@ -86,11 +94,13 @@ impl Candidate {
             starts: record.starts,
             parallel: record.parallel,
             received_bytes: record.received_bytes,
+            client: record.client,
+            answers_alike: record.answers_alike(),
             bare_hellos: u32::from(record.bare_hellos),
             odd_certificates: u32::from(record.odd_certificates),
             bare_requests: u32::from(record.bare_requests),
             bare_posts: u32::from(record.bare_posts),
-            tunnel,
+            sketch: sketched.map(|sketched| sketched.sketch.clone()),
             timeline: record.timeline.clone(),
         }
     }
@@ -105,8 +115,60 @@ impl Candidate {
         behind_relay(self.scope)
     }
 
+    fn addresses(&self) -> Vec<Address> {
+        let Some(group) = self.group() else {
+            return vec![self.server];
+        };
+        group
+            .places()
+            .map(|place| place.0)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    }
+
+    fn ports(&self) -> Vec<u16> {
+        let Some(group) = self.group() else {
+            return vec![self.port];
+        };
+        group
+            .places()
+            .map(|place| place.1)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
+    }
+
+    fn keyed_by(&self) -> &'static str {
+        match self.scope {
+            Scope::Service if self.is_group() => "network",
+            Scope::Service => "address",
+            Scope::Name => "name",
+            Scope::ConnectTarget => "connect_target",
+            Scope::Domain => "domain",
+        }
+    }
+
+    /// It is of several places taken together.
+    pub(crate) fn is_group(&self) -> bool {
+        self.group().is_some()
+    }
+
+    /// What is known of these places.
+    pub(crate) fn group(&self) -> Option<&GroupSketch> {
+        match &self.sketch {
+            Some(Sketch::Group(group)) => Some(group),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
     pub(crate) fn check_ins(&self) -> u64 {
-        u64::from(self.tunnel.as_ref().map_or(self.timeline.check_ins(), Sketch::queries))
+        let events = self.sketch.as_ref().and_then(Sketch::events);
+        u64::from(events.unwrap_or(self.timeline.check_ins()))
     }
 
     pub(crate) fn first_ns(&self) -> i64 {
@@ -124,6 +186,9 @@ impl Candidate {
             kind: judged.kind,
             host: self.host,
             name: self.name.as_deref().or(around.resolved).map(str::to_owned),
+            addresses: self.addresses(),
+            ports: self.ports(),
+            keyed_by: vec![self.keyed_by()],
             interval_s: self.timing.interval_s,
             jitter: self.timing.jitter,
             check_ins: self.check_ins(),
@@ -193,7 +258,9 @@ impl Candidate {
             resolves: around.resolves,
             resolved: around.resolved,
             alike: around.alike,
-            tunnel: self.tunnel.as_ref(),
+            client_hosts: around.client_hosts,
+            answers_alike: self.answers_alike,
+            sketch: self.sketch.as_ref(),
         }
     }
 }
@@ -208,7 +275,7 @@ pub(crate) fn facts_of<'a>(
     record: &'a Record,
     names: &'a Names,
     around: &Surroundings<'a>,
-    tunnel: Option<&'a Sketch>,
+    sketch: Option<&'a Sketch>,
 ) -> Facts<'a> {
     Facts {
         kind: record.kind,
@@ -242,7 +309,9 @@ pub(crate) fn facts_of<'a>(
         resolves: around.resolves,
         resolved: around.resolved,
         alike: around.alike,
-        tunnel,
+        client_hosts: around.client_hosts,
+        answers_alike: record.answers_alike(),
+        sketch,
     }
 }
 
@@ -258,6 +327,7 @@ impl Candidate {
             self.kind.name(),
             self.scope,
             self.key.port,
+            self.is_group(),
             self.first_ns(),
         )
     }

@@ -8,15 +8,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use balefire_decode::Address;
 
-use crate::candidate::{Candidate, Habit};
+use crate::candidate::Habit;
+use crate::joined::{Found, by_server, once};
 use crate::key::Scope;
 use crate::part::{Part, Traffic};
 use crate::score::class;
 use crate::settings::Settings;
 use crate::shared::{ServerKey, Shared};
-use crate::summary::{
-    Accounting, Class, ControlServer, Country, CountryRow, Evidence, EvidenceKind, Period, Summary, Totals,
-};
+use crate::summary::{Accounting, Class, ControlServer, Country, CountryRow, EvidenceKind, Period, Summary, Totals};
 
 /// Names listed for one server.
 const MOST_NAMES: usize = 16;
@@ -40,13 +39,6 @@ impl Part {
     }
 }
 
-/// Evidence on its way to a server.
-struct Found<'a> {
-    candidate: &'a Candidate,
-    evidence: Evidence,
-    country: Country,
-}
-
 fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServer> {
     let alike = alike(part, settings, shared);
     let found: Vec<Found<'_>> = part
@@ -65,30 +57,7 @@ fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServ
             })
         })
         .collect();
-    // Where a host beacons to a name, its timelines to the single addresses behind that name are the same thing again.
-    let by_name: HashMap<(Address, &str), ServerKey> = found
-        .iter()
-        .filter(|found| found.candidate.scope == Scope::Name)
-        .filter_map(|found| {
-            Some((
-                (found.candidate.host, found.candidate.name.as_deref()?),
-                own_key(found.candidate),
-            ))
-        })
-        .collect();
-    let mut groups: BTreeMap<ServerKey, Vec<Found<'_>>> = BTreeMap::new();
-    for found in found {
-        let candidate = found.candidate;
-        let joined = match (candidate.scope, candidate.name.as_deref()) {
-            (Scope::Service, Some(name)) => by_name.get(&(candidate.host, name)).cloned(),
-            _ => None,
-        };
-        groups
-            .entry(joined.unwrap_or_else(|| own_key(candidate)))
-            .or_default()
-            .push(found);
-    }
-    let mut servers: Vec<_> = groups
+    let mut servers: Vec<_> = by_server(found)
         .into_iter()
         .filter_map(|(key, found)| server(key, found, settings))
         .collect();
@@ -100,7 +69,11 @@ fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServ
 /// How many servers each host uses in the same way, as far as each alone would be reported.
 fn alike(part: &Part, settings: &Settings, shared: &Shared) -> HashMap<Habit, u64> {
     let mut servers: BTreeSet<(Habit, Address)> = BTreeSet::new();
-    for candidate in part.candidates.iter().filter(|one| one.scope == Scope::Service) {
+    for candidate in part
+        .candidates
+        .iter()
+        .filter(|one| one.scope == Scope::Service && !one.is_group())
+    {
         let judged = candidate.judge(&part.surroundings(candidate, settings, shared));
         if judged.kind == candidate.kind && class(judged.score, &settings.thresholds).is_some() {
             servers.insert((candidate.habit(), candidate.server));
@@ -113,19 +86,15 @@ fn alike(part: &Part, settings: &Settings, shared: &Shared) -> HashMap<Habit, u6
     alike
 }
 
-fn own_key(candidate: &Candidate) -> ServerKey {
-    ServerKey {
-        address: candidate.server,
-        port: candidate.port,
-        transport: candidate.transport,
-        behind_relay: candidate.name.clone().filter(|_| candidate.behind_relay()),
-    }
-}
-
 fn server(key: ServerKey, found: Vec<Found<'_>>, settings: &Settings) -> Option<ControlServer> {
+    // Joined findings may have been made elsewhere: at the resolver, at another address behind the name.
+    let at_home = |one: &&Found<'_>| one.candidate.server == key.address;
+    let behind_relay = key.behind_relay.is_some();
     let country = found
         .iter()
-        .find(|found| found.candidate.server == key.address)?
+        .filter(|one| one.candidate.behind_relay() == behind_relay)
+        .find(at_home)
+        .or(found.first())?
         .country;
     let mut names: BTreeMap<String, u64> = BTreeMap::new();
     let mut longest: BTreeMap<Address, u64> = BTreeMap::new();
@@ -140,14 +109,7 @@ fn server(key: ServerKey, found: Vec<Found<'_>>, settings: &Settings) -> Option<
     }
     let mut names: Vec<(String, u64)> = names.into_iter().collect();
     names.sort_by(|one, two| two.1.cmp(&one.1).then_with(|| one.0.cmp(&two.0)));
-    evidence.sort_by(|one, two| {
-        two.score
-            .total_cmp(&one.score)
-            .then(one.kind.name().cmp(two.kind.name()))
-            .then(one.host.cmp(&two.host))
-            .then_with(|| one.name.cmp(&two.name))
-            .then(one.first_ns.cmp(&two.first_ns))
-    });
+    let evidence = once(evidence);
     let score = evidence.first()?.score;
     Some(ControlServer {
         rank: 0,

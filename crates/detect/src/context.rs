@@ -9,12 +9,13 @@
 
 use balefire_decode::{Address, Transport};
 
+use crate::group::GroupSketch;
 use crate::home::Role;
 use crate::innocent::{self, Innocent};
 use crate::key::Scope;
 use crate::readings;
+use crate::sketched::Sketch;
 use crate::summary::{Country, EvidenceKind};
-use crate::tunnel::Sketch;
 
 /// What is known of one timeline beside its times.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +63,12 @@ pub(crate) struct Facts<'a> {
     pub(crate) resolved: Option<&'a str>,
     /// Servers used alike by this host, this one included.
     pub(crate) alike: u64,
-    /// What the queries below a domain are like.
-    pub(crate) tunnel: Option<&'a Sketch>,
+    /// Hosts that show the fingerprint of its client, if one was seen.
+    pub(crate) client_hosts: Option<f64>,
+    /// Share by which one length of answers outnumbers all others.
+    pub(crate) answers_alike: Option<f64>,
+    /// What is known of it beside its times.
+    pub(crate) sketch: Option<&'a Sketch>,
 }
 
 impl Facts<'_> {
@@ -92,7 +97,7 @@ pub(crate) struct Context {
     pub(crate) innocent: [Option<Innocent>; 3],
 }
 
-const MOST_WEIGHTS: usize = 20;
+const MOST_WEIGHTS: usize = 24;
 
 /// Names of the weights.
 pub(crate) mod part {
@@ -125,6 +130,20 @@ pub(crate) mod part {
     pub(crate) const LONG_NAMES: &str = "long_names";
     pub(crate) const NAME_ENTROPY: &str = "name_entropy";
     pub(crate) const RECORD_TYPES: &str = "record_types";
+    pub(crate) const CLIENT: &str = "client";
+    pub(crate) const ANSWERS_ALIKE: &str = "answers_alike";
+    pub(crate) const ALTERED: &str = "altered_replies";
+    pub(crate) const UNASKED: &str = "unasked_replies";
+    pub(crate) const CHANGING: &str = "changing_data";
+    pub(crate) const LENGTHS: &str = "lengths";
+    pub(crate) const VOLUME: &str = "volume";
+    pub(crate) const LONG_ECHOES: &str = "long_echoes";
+    pub(crate) const OPEN: &str = "open";
+    pub(crate) const CARRIES: &str = "carries";
+    pub(crate) const PROTOCOL: &str = "protocol";
+    pub(crate) const ALONE: &str = "alone";
+    pub(crate) const TOGETHER: &str = "together";
+    pub(crate) const COMES_BACK: &str = "comes_back";
 }
 
 /// Most that prevalence can raise: the only host of many that goes there. Public studies of enterprise traffic find that
@@ -184,6 +203,24 @@ const FEW_SERVICES_NAMED: f64 = 0.7;
 /// One program talks to N servers in the same way more easily than N control servers do.
 const PER_ALIKE: f64 = -1.2;
 const MOST_ALIKE: f64 = -5.0;
+/// Several ports or addresses taken together are one more chance to look regular, beside their members'.
+const TOGETHER: f64 = -1.0;
+/// Neighbours for which DNS gave a name are a content network more often.
+const TOGETHER_RESOLVED: f64 = -3.0;
+/// What gives names has timelines by name over all its addresses, so the group says nothing more.
+const TOGETHER_NAMED: f64 = -12.0;
+/// How few hosts show the client's fingerprint (JA4, or User-Agent in the clear): implants bring their own client; so does every
+/// rare program. Per natural unit of the share of hosts.
+const PER_RARER_CLIENT: f64 = 0.2;
+const RARE_CLIENT: f64 = 0.6;
+const COMMON_CLIENT: f64 = -0.3;
+/// Hosts without which nothing is rare.
+const ENOUGH_HOSTS: f64 = 8.0;
+/// "Nothing to do" is the same answer every time; content is not.
+const ANSWERS_ALIKE: f64 = 0.4;
+/// A scan goes everywhere once, at a fixed rate, and mostly unanswered; a beacon comes back to the same few places.
+const GOES_ONCE: f64 = -4.0;
+const UNANSWERED: f64 = -3.0;
 /// A certificate that no public authority issued, and a hello that names nobody: scanners' and implants' habits, and appliances'.
 const ODD_CERTIFICATE: f64 = 1.0;
 const BARE_HELLO: f64 = 0.5;
@@ -199,7 +236,9 @@ pub(crate) const MOST_RAISING: f64 = RAREST
     + HOSTED_ABROAD
     + FEW_SERVICES
     + ODD_CERTIFICATE
-    + BARE_HELLO;
+    + BARE_HELLO
+    + RARE_CLIENT
+    + ANSWERS_ALIKE;
 
 impl Context {
     /// Weighs everything known.
@@ -210,6 +249,7 @@ impl Context {
         context.volume(facts);
         context.known(facts);
         context.duration(facts);
+        context.client(facts);
         // What is said of a relay's address says nothing of who is behind it.
         let raising = if facts.relayed * 2 > facts.closed {
             0.0
@@ -227,7 +267,31 @@ impl Context {
             EvidenceKind::Heartbeat => context.add(part::KIND, 0.0, HEARTBEAT),
             _ => {}
         }
+        if let Some(Sketch::Group(group)) = facts.sketch {
+            context.group(facts, group);
+        }
         context
+    }
+
+    /// What is asked of several places that are taken for one server.
+    fn group(&mut self, facts: &Facts<'_>, group: &GroupSketch) {
+        let named = match (facts.is_bare(), facts.named * 4 >= facts.closed.max(1)) {
+            (true, _) => TOGETHER,
+            (false, true) => TOGETHER_NAMED,
+            (false, false) => TOGETHER_RESOLVED,
+        };
+        self.add(part::TOGETHER, f64::from(group.members), named);
+        let each = f64::from(facts.check_ins) / f64::from(group.members.max(1));
+        // Full weight for once each, none from four times each on.
+        let once = GOES_ONCE * (1.0 - each.max(1.0).ln() / 4.0_f64.ln()).max(0.0);
+        self.add(part::COMES_BACK, each, once);
+        if facts.closed >= 4 && facts.failed * 2 > facts.closed {
+            self.add(
+                part::FAILED,
+                f64::from(facts.failed) / f64::from(facts.closed),
+                UNANSWERED,
+            );
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Weight> {
@@ -237,6 +301,21 @@ impl Context {
     /// The sum of all weights.
     pub(crate) fn log_odds(&self) -> f64 {
         self.iter().map(|weight| weight.log_odds).sum()
+    }
+
+    /// How rare the client is among the hosts.
+    fn client(&mut self, facts: &Facts<'_>) {
+        let all = facts.hosts_all as f64;
+        let Some(hosts) = facts.client_hosts.filter(|_| all >= ENOUGH_HOSTS) else {
+            return;
+        };
+        let hosts = hosts.clamp(1.0, all);
+        let log_odds = if hosts * 4.0 >= all {
+            COMMON_CLIENT
+        } else {
+            (PER_RARER_CLIENT * (all / 4.0 / hosts).ln()).clamp(0.0, RARE_CLIENT)
+        };
+        self.add(part::CLIENT, hosts, log_odds);
     }
 
     /// How often, and for how long.
@@ -371,6 +450,9 @@ impl Context {
                 _ => CONTENT,
             };
             self.add(part::ANSWERS, mean, log_odds);
+        }
+        if let Some(alike) = facts.answers_alike.filter(|alike| *alike > 0.5) {
+            self.add(part::ANSWERS_ALIKE, alike, ANSWERS_ALIKE);
         }
     }
 

@@ -35,7 +35,9 @@ fn plain() -> Facts<'static> {
         resolves: false,
         resolved: None,
         alike: 1,
-        tunnel: None,
+        client_hosts: None,
+        answers_alike: None,
+        sketch: None,
     }
 }
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use balefire_decode::{Address, Transport};
 
 use crate::candidate::{Candidate, Surroundings, behind_relay, facts_of};
+use crate::clients::Clients;
+use crate::group::Networks;
 use crate::hash::Seed;
 use crate::home::Role;
 use crate::intake::{Connection, Item, QUEUE};
@@ -23,12 +25,12 @@ use crate::resolved::ResolvedTable;
 use crate::score::{FEWEST_CHECK_INS, class, judge, may_be_suspected};
 use crate::seen::Seen;
 use crate::settings::Settings;
-use crate::shared::{ServerKey, Shared, Sign};
+use crate::shared::{Shared, Sign, server_key};
+use crate::sketched::{FEWEST_EVENTS, Sketch, SketchedTables};
 use crate::slab::Slab;
 use crate::summary::{Country, EvidenceKind};
 use crate::timing::{Timing, score_timing};
 use crate::traffic::TrafficCounters;
-use crate::tunnel::{FEWEST_QUERIES, Sketch, Tunnels};
 
 /// How full a worker's tables are, and what had to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,8 +57,10 @@ pub struct Gauges {
     pub timelines_evicted: u64,
     /// Timelines evicted that had.
     pub established_evicted: u64,
-    /// Addresses that DNS gave for names, and domains asked below of, evicted.
+    /// Addresses that DNS gave for names, evicted.
     pub dns_evicted: u64,
+    /// Domains asked below of, pinged addresses, long connections, groups of servers, networks and clients, evicted.
+    pub sketches_evicted: u64,
     /// Names evicted.
     pub names_evicted: u64,
     /// Connections that were counted but not followed because all places were taken.
@@ -75,6 +79,7 @@ impl Gauges {
             + self.established_evicted
             + self.names_evicted
             + self.dns_evicted
+            + self.sketches_evicted
     }
 }
 
@@ -94,7 +99,9 @@ pub struct Detector {
     pub(crate) pending: Vec<Item>,
     pub(crate) traffic: TrafficCounters,
     pub(crate) resolved: ResolvedTable,
-    pub(crate) tunnels: Tunnels,
+    pub(crate) sketched: SketchedTables,
+    pub(crate) networks: Networks,
+    pub(crate) clients: Clients,
     run: Part,
     /// Hours closed so far: the stamp of what is active in this one.
     pub(crate) period: u32,
@@ -116,7 +123,9 @@ impl Detector {
             pending: Vec::with_capacity(QUEUE),
             traffic: TrafficCounters::new(),
             resolved: ResolvedTable::new(limits.names / 4),
-            tunnels: Tunnels::new(limits.timelines / 16),
+            sketched: SketchedTables::new(&limits),
+            networks: Networks::new(limits.pairs / 8),
+            clients: Clients::new(),
             run: Part::default(),
             period: 0,
             settings,
@@ -160,7 +169,9 @@ impl Detector {
             + self.ledger.bytes()
             + self.connections.bytes()
             + self.resolved.bytes()
-            + self.tunnels.bytes();
+            + self.sketched.bytes()
+            + self.networks.bytes()
+            + self.clients.bytes();
         Gauges {
             hosts: self.seen.hosts.len() as u64,
             destinations: self.seen.destinations.len() as u64,
@@ -173,7 +184,8 @@ impl Detector {
             pairs_evicted: self.seen.pairs_evicted(),
             timelines_evicted,
             established_evicted,
-            dns_evicted: self.resolved.evicted() + self.tunnels.evicted(),
+            dns_evicted: self.resolved.evicted(),
+            sketches_evicted: self.sketched.evicted() + self.networks.evicted() + self.clients.evicted(),
             names_evicted: self.names.evicted(),
             connections_unfollowed: self.connections_unfollowed,
             table_bytes: table_bytes as u64,
@@ -226,16 +238,17 @@ impl Detector {
                 .filter(|record| wanted(record, &self.settings.thresholds))
                 .map(|record| Candidate::new(record, self.key(record), &self.names, None))
                 .chain(
-                    self.tunnels
+                    self.sketched
                         .iter(&self.names)
-                        .filter(|tunnel| wanted(&tunnel.record, &self.settings.thresholds))
-                        .map(|tunnel| {
-                            let key = self.key(&tunnel.record);
-                            Candidate::new(&tunnel.record, key, &self.names, Some(tunnel.sketch))
+                        .filter(|sketched| wanted(&sketched.record, &self.settings.thresholds))
+                        .map(|sketched| {
+                            let key = self.key(&sketched.record);
+                            Candidate::new(&sketched.record, key, &self.names, Some(sketched))
                         }),
                 )
                 .collect(),
             resolutions: self.resolved.all(&self.names),
+            clients: self.clients.all().collect(),
             ..Part::default()
         }
     }
@@ -279,41 +292,43 @@ impl Detector {
         }
     }
 
-    /// The same for the queries below a domain, each time they have doubled.
-    pub(crate) fn rescore_tunnel(&mut self, hash: u64) {
-        let Some(tunnel) = self.tunnels.find(hash) else { return };
-        let queries = tunnel.sketch.queries();
-        if queries < FEWEST_QUERIES || !queries.is_power_of_two() {
+    /// The same for a record with a sketch: of events told one by one each time they have doubled.
+    pub(crate) fn rescore_sketched(&mut self, hash: u64) {
+        let Some(sketched) = self.sketched.find(hash) else {
+            return;
+        };
+        let events = sketched.sketch.events().unwrap_or(FEWEST_EVENTS);
+        if matches!(sketched.sketch, Sketch::Names(_) | Sketch::Echoes(_))
+            && (events < FEWEST_EVENTS || !events.is_power_of_two())
+        {
             return;
         }
-        let timing = score_timing(&tunnel.record.timeline);
-        let Some(tunnel) = self.tunnels.at(hash) else { return };
-        let class = self.verdict(&tunnel.record, &timing, Some(&tunnel.sketch));
-        if let Some(tunnel) = self.tunnels.find(hash) {
-            tunnel.record.class = class;
+        let timing = score_timing(&sketched.record.timeline);
+        sketched.record.scored_at = sketched.record.timeline.check_ins();
+        sketched.record.timing_log_odds = timing.log_odds as f32;
+        let Some(sketched) = self.sketched.at(hash) else { return };
+        let class = self.verdict(&sketched.record, &timing, Some(&sketched.sketch));
+        if let Some(sketched) = self.sketched.find(hash) {
+            sketched.record.class = class;
         }
     }
 
     /// The class as [`Record::class`] has it; the registry is told.
-    fn verdict(&self, record: &Record, timing: &Timing, tunnel: Option<&Sketch>) -> u8 {
+    fn verdict(&self, record: &Record, timing: &Timing, sketch: Option<&Sketch>) -> u8 {
         let around = self.surroundings(record);
-        let facts = facts_of(record, &self.names, &around, tunnel);
+        let facts = facts_of(record, &self.names, &around, sketch);
         let score = judge(timing, &facts).score;
         let class = class(score, &self.settings.thresholds);
         let name = self.names.text(record.name);
-        let key = ServerKey {
-            address: record.server,
-            port: record.port,
-            transport: record.transport,
-            behind_relay: name.filter(|_| behind_relay(record.scope)).map(Box::from),
-        };
+        let place = (record.server, record.port, record.transport);
+        let key = server_key(place, name.filter(|_| behind_relay(record.scope)));
         match class {
             Some(class) => {
                 let sign = Sign {
                     host: record.host,
                     class,
                     score,
-                    check_ins: u64::from(tunnel.map_or(record.timeline.check_ins(), Sketch::queries)),
+                    check_ins: u64::from(sketch.and_then(Sketch::events).unwrap_or(record.timeline.check_ins())),
                     first_ns: record.timeline.first_ns(),
                     last_ns: record.timeline.last_ns(),
                 };
@@ -341,6 +356,7 @@ impl Detector {
             resolves: host.is_some_and(|host| host.resolves),
             resolved: self.resolved.name(hash, record.host, record.server, &self.names),
             alike: 1,
+            client_hosts: self.clients.hosts(record.client),
             hosts_there: u64::from(self.seen.hosts_of(self.seed.destination(&key), &key)),
             hosts_all: self.seen.hosts.len() as u64,
             country,
@@ -372,17 +388,19 @@ fn may_be_a_candidate(record: &Record, thresholds: &crate::Thresholds) -> bool {
 
 /// Whether something else than the rhythm may raise it.
 fn may_be_read_otherwise(record: &Record) -> bool {
-    record.kind == EvidenceKind::DnsTunnel
-        || record.kind == EvidenceKind::ConnectionBeacon
-            && record.scope == Scope::Service
-            && record.transport == Transport::TCP
-            && readings::may_apply(
-                record.closed,
-                record.named,
-                u32::from(record.bare_hellos),
-                record.failed,
-                record.role == Role::Internal,
-            )
+    matches!(
+        record.kind,
+        EvidenceKind::DnsTunnel | EvidenceKind::IcmpTunnel | EvidenceKind::LongConnection
+    ) || record.kind == EvidenceKind::ConnectionBeacon
+        && record.scope == Scope::Service
+        && record.transport == Transport::TCP
+        && readings::may_apply(
+            record.closed,
+            record.named,
+            u32::from(record.bare_hellos),
+            record.failed,
+            record.role == Role::Internal,
+        )
 }
 
 /// Whether a timeline has grown enough to be judged again: by an eighth and by four check-ins, which bounds the cost of

@@ -1,21 +1,23 @@
-//! What DNS tells besides check-ins: addresses that were given for names, and names that carry data.
+//! What DNS and ICMP tell besides check-ins: addresses that were given for names, names and echoes that carry data.
 //!
-//! In: queries and answers of the hosts of one worker. Out: changes in its tables of resolutions and tunnels. Not its job:
+//! In: queries, answers and echoes of the hosts of one worker. Out: changes in its tables of resolutions and sketches. Not its job:
 //! DNS beacons, which are check-ins like any other ([`crate::intake`]).
 
 use balefire_decode::Address;
-use balefire_track::DnsMessage;
+use balefire_track::{DnsMessage, Echo};
 
 use crate::Timeline;
 use crate::detector::Detector;
+use crate::echo::EchoSketch;
 use crate::home::Role;
 use crate::innocent::is_site_local_name;
 use crate::intake::Ends;
-use crate::key::Scope;
+use crate::key::{Destination, Scope};
 use crate::ledger::Record;
 use crate::seen::Deed;
+use crate::sketched::{Sketch, Sketched};
 use crate::summary::EvidenceKind;
-use crate::tunnel::{NO_DOMAIN, is_resolver_port, split};
+use crate::tunnel::{NO_DOMAIN, NameSketch, is_resolver_port, split};
 
 impl Detector {
     /// The host was given this address for this name.
@@ -38,17 +40,60 @@ impl Detector {
             return;
         }
         let (slot, name_hash, hash) = self.tunnel_key(ends, domain);
-        let fresh = || {
+        if let Some(known) = self.sketched.names.find(hash) {
+            known.record.timeline.check_in(time_ns, 0);
+        } else {
             let timeline = Timeline::new(time_ns, 0);
             let mut record = Record::new(hash, ends.host, ends.server, ends.port, ends.transport, timeline);
             record.kind = EvidenceKind::DnsTunnel;
             record.scope = Scope::Domain;
             record.role = ends.role;
             record.name = slot;
-            record
-        };
-        self.tunnels.query((hash, time_ns, self.period), data, name_hash, fresh);
-        self.rescore_tunnel(hash);
+            let sketch = Sketch::Names(NameSketch::default());
+            self.sketched.names.insert(Sketched::new(record, sketch, name_hash));
+        }
+        let period = self.period;
+        if let Some(Sketched {
+            record,
+            sketch: Sketch::Names(names),
+            ..
+        }) = self.sketched.names.find(hash)
+        {
+            names.query(data);
+            record.period = period;
+        }
+        self.rescore_sketched(hash);
+    }
+
+    /// An ICMP echo request or its reply.
+    pub(crate) fn echo(&mut self, ends: &Ends, echo: &Echo, time_ns: i64) {
+        if ends.role == Role::Internal && !self.settings.score_internal {
+            return;
+        }
+        let key = Destination::service(ends.server, 0, ends.transport);
+        let (host, destination) = (self.seed.address(ends.host), self.seed.destination(&key));
+        let hash = self.seed.pair(host, destination, EvidenceKind::IcmpTunnel);
+        if let Some(known) = self.sketched.echoes.find(hash) {
+            known.record.timeline.check_in(time_ns, echo.payload_bytes);
+        } else {
+            let timeline = Timeline::new(time_ns, echo.payload_bytes);
+            let mut record = Record::new(hash, ends.host, ends.server, 0, ends.transport, timeline);
+            record.kind = EvidenceKind::IcmpTunnel;
+            record.role = ends.role;
+            let sketch = Sketch::Echoes(EchoSketch::default());
+            self.sketched.echoes.insert(Sketched::new(record, sketch, 0));
+        }
+        let period = self.period;
+        if let Some(Sketched {
+            record,
+            sketch: Sketch::Echoes(echoes),
+            ..
+        }) = self.sketched.echoes.find(hash)
+        {
+            echoes.add(echo);
+            record.period = period;
+        }
+        self.rescore_sketched(hash);
     }
 
     /// The type of the query just told.
@@ -58,8 +103,12 @@ impl Detector {
             return;
         }
         let (_, _, hash) = self.tunnel_key(ends, domain);
-        if let Some(tunnel) = self.tunnels.find(hash) {
-            tunnel.sketch.query_type(message.query_type);
+        if let Some(Sketched {
+            sketch: Sketch::Names(names),
+            ..
+        }) = self.sketched.names.find(hash)
+        {
+            names.query_type(message.query_type);
         }
     }
 

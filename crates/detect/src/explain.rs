@@ -8,13 +8,18 @@ use crate::context::{Context, Facts, Weight, part};
 use crate::home::Role;
 use crate::key::Scope;
 use crate::score::Judged;
+use crate::sketched::Sketch;
 use crate::summary::{EvidenceKind, ScorePart};
 use crate::timing::BASE_RATE;
 
 /// Every part of a score, largest magnitude first.
 pub(crate) fn parts(timing: &Timing, judged: &Judged, facts: &Facts<'_>) -> Vec<ScorePart> {
     let context = &judged.context;
-    let by_rhythm = judged.kind == facts.kind && facts.kind != EvidenceKind::DnsTunnel;
+    let by_sketch = matches!(
+        facts.sketch,
+        Some(Sketch::Names(_) | Sketch::Echoes(_) | Sketch::Lasting(_))
+    );
+    let by_rhythm = judged.kind == facts.kind && !by_sketch;
     let mut parts = vec![
         if by_rhythm {
             ScorePart {
@@ -80,7 +85,9 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
         part::PREVALENCE => format!("{} of {} hosts go there", facts.hosts_there, facts.hosts_all),
         part::BARE_ADDRESS if weight.value > 0.0 => "bare address, never resolved by this host".to_owned(),
         part::BARE_ADDRESS => "bare address, no name seen with it".to_owned(),
-        part::SIZES if facts.tunnel.is_some() => format!("{:.0} % of queries ask for a new name", weight.value * 100.0),
+        part::SIZES if matches!(facts.sketch, Some(Sketch::Names(_))) => {
+            format!("{:.0} % of queries ask for a new name", weight.value * 100.0)
+        }
         part::SIZES if weight.log_odds > 0.0 => {
             format!(
                 "sent sizes alike: {:.0} % near {} B",
@@ -149,6 +156,41 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
             weight.value * 100.0
         ),
         part::RECORD_TYPES => "only ordinary types are asked for".to_owned(),
+        part::CLIENT if weight.value < 1.5 => {
+            format!(
+                "no other of {} hosts shows this client (JA4, User-Agent)",
+                facts.hosts_all
+            )
+        }
+        part::CLIENT => format!(
+            "about {:.0} of {} hosts show this client (JA4, User-Agent)",
+            weight.value, facts.hosts_all
+        ),
+        part::ANSWERS_ALIKE => "most answers have the very same length".to_owned(),
+        part::ALTERED if weight.log_odds < 0.0 => "replies return what was sent".to_owned(),
+        part::ALTERED => format!(
+            "{:.0} % of replies return something else than was sent",
+            weight.value * 100.0
+        ),
+        part::UNASKED => format!(
+            "{:.0} % of replies answer no request that was seen",
+            weight.value * 100.0
+        ),
+        part::CHANGING if weight.log_odds < 0.0 => "requests repeat one pattern, as ping does".to_owned(),
+        part::CHANGING => format!("{:.0} % of requests carry data of their own", weight.value * 100.0),
+        part::LENGTHS => format!("about {:.0} different lengths", weight.value),
+        part::VOLUME => format!("{:.1} kB went through", weight.value / 1e3),
+        part::LONG_ECHOES => format!("{:.0} octets in each", weight.value),
+        part::OPEN => format!("open for {:.1} h", weight.value),
+        part::CARRIES => format!("{:.1} kB an hour both ways", weight.value / 1e3),
+        part::PROTOCOL if weight.value > 0.0 => "SSH, which people keep open".to_owned(),
+        part::PROTOCOL => "its first words are of no known protocol".to_owned(),
+        part::ALONE => "nothing repeats, so by itself it is never probable".to_owned(),
+        part::TOGETHER => format!("{:.0} ports or neighbouring addresses taken together", weight.value),
+        part::COMES_BACK => format!(
+            "{:.1} check-ins with each of them; a scan looks like this",
+            weight.value
+        ),
         part::BRIEF => format!("all within {:.0} s", weight.value),
         part::KIND if facts.kind == EvidenceKind::DnsBeacon => {
             "names in constant use are asked for again as they expire".to_owned()
@@ -176,6 +218,14 @@ pub(crate) fn innocent(judged: &Judged, facts: &Facts<'_>) -> Vec<String> {
         }
         EvidenceKind::DnsTunnel => {
             open.push("a product that asks for reputations or sends telemetry in names".to_owned());
+        }
+        EvidenceKind::IcmpTunnel => {
+            open.push(
+                "a probe of yours that fills its pings with random data, or a middlebox that alters replies".to_owned(),
+            );
+        }
+        EvidenceKind::LongConnection => {
+            open.push("push, chat, remote work or a private network of yours without a name".to_owned());
         }
         EvidenceKind::ConnectionBeacon if facts.failed * 2 > facts.closed && facts.closed > 0 => {
             open.push("a program of yours still asks for a service that is gone".to_owned());
@@ -252,7 +302,9 @@ mod tests {
             resolves: true,
             resolved: None,
             alike: 3,
-            tunnel: None,
+            client_hosts: None,
+            answers_alike: None,
+            sketch: None,
         };
         let timing = crate::score_timing(&crate::Timeline::new(0, 0));
         let judged = crate::score::judge(&timing, &facts);

@@ -7,7 +7,7 @@
 //! for at once. Nothing here depends on how long the queue is.
 
 use balefire_decode::{Address, Transport};
-use balefire_track::{Certificate, Closed, ConnState, Endpoints, Fact, NameKind, Opened, Sink, Volume};
+use balefire_track::{Certificate, Closed, ConnState, Endpoints, Fact, NameKind, Opened, Protocol, Sink, Volume};
 
 use crate::Timeline;
 use crate::candidate::behind_relay;
@@ -15,10 +15,11 @@ use crate::detector::{Detector, is_due};
 use crate::home::Role;
 use crate::innocent::is_site_local_name;
 use crate::key::{Destination, Scope, is_directed_broadcast, is_group};
-use crate::ledger::Record;
+use crate::lasting;
+use crate::ledger::{End, Record};
 use crate::names::NO_NAME;
 use crate::seen::{Deed, Sighting};
-use crate::shared::ServerKey;
+use crate::shared::server_key;
 use crate::summary::{Country, EvidenceKind};
 use crate::traffic::{TrafficCounters, UNFOLLOWED};
 
@@ -39,22 +40,36 @@ pub(crate) struct Connection {
     named_record: u32,
     beat_record: u32,
     /// The last name given in it, and that name's hash: the slot may belong to another name by the time it is used.
-    name: u32,
-    name_hash: u64,
+    pub(crate) name: u32,
+    pub(crate) name_hash: u64,
     bursts: u8,
-    relayed: bool,
+    pub(crate) relayed: bool,
     /// Its TLS hello names no server; its certificate is of no public authority.
-    bare_hello: bool,
-    odd_certificate: bool,
+    pub(crate) bare_hello: bool,
+    pub(crate) odd_certificate: bool,
     /// It begins with an HTTP request, that posts.
     request: bool,
     post: bool,
+    /// It feeds a group's timeline.
+    grouped: bool,
+    pub(crate) protocol: Option<Protocol>,
+    /// Seeded hash of its client's fingerprint, 0 if it showed none; length of the first HTTP answer's body, if it was told.
+    client: u64,
+    body_bytes: Option<u32>,
 }
 
-/// A certificate that no public authority would issue: signed by itself, or good for longer than ten years (the CA/Browser
-/// Forum's baseline requirements, section 6.3.2, never allowed more; 39 months since 2015, 398 days since 2020).
-fn is_odd(certificate: &Certificate<'_>) -> bool {
-    certificate.is_self_signed || certificate.validity_days > 3_660
+/// A certificate that no public authority would issue, or no program of a platform would accept at this time: signed by itself, out
+/// of its time, good for longer than ten years or less than a day (the CA/Browser Forum's baseline requirements, section 6.3.2,
+/// never allowed more; 39 months since 2015, 398 days since 2020), or for a subject that is no host's name (section 7.1.2.7.6: the
+/// common name is one of the names it is for), as the defaults of tools are.
+fn is_odd(certificate: &Certificate<'_>, time_ns: i64) -> bool {
+    let lasts_s = i64::from(certificate.validity_days).saturating_add(1) * 86_400;
+    let age_s = (time_ns / 1_000_000_000).saturating_sub(certificate.not_before_s);
+    let subject = certificate.subject;
+    certificate.is_self_signed
+        || !(1..=3_660).contains(&certificate.validity_days)
+        || !(0..=lasts_s).contains(&age_s)
+        || !subject.is_empty() && (subject == certificate.issuer || !subject.contains('.'))
 }
 
 /// What waits.
@@ -78,16 +93,16 @@ enum Event {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item {
     event: Event,
-    role: Role,
+    pub(crate) role: Role,
     kind: EvidenceKind,
-    host: Address,
-    server: Address,
-    port: u16,
-    transport: Transport,
+    pub(crate) host: Address,
+    pub(crate) server: Address,
+    pub(crate) port: u16,
+    pub(crate) transport: Transport,
     key: Destination,
     /// Hashes of host, destination and pair.
-    hashes: [u64; 3],
-    time_ns: i64,
+    pub(crate) hashes: [u64; 3],
+    pub(crate) time_ns: i64,
     bytes: u32,
     name: u32,
     connection: u32,
@@ -147,21 +162,40 @@ impl Sink for Detector {
             Fact::Name { kind, name, port } => self.name_given(number, &ends, *kind, name, *port, time_ns),
             Fact::DnsMessage(message) if !message.is_answer => self.dns_type(&ends, message),
             Fact::DnsAnswer { name, address, .. } => self.resolved_to(&ends, name, *address, time_ns),
-            Fact::Tls(hello) if !hello.has_server_name => {
+            Fact::Tls(hello) => {
                 if let Some(connection) = self.connections.get_mut(number) {
-                    connection.bare_hello = true;
+                    connection.bare_hello = !hello.has_server_name;
+                    if let Some(ja4) = &hello.ja4 {
+                        connection.client = self.seed.text(ja4.text());
+                        self.clients.shown(connection.client, ends.host);
+                    }
                 }
             }
             Fact::Certificate(certificate) => {
                 if let Some(connection) = self.connections.get_mut(number) {
-                    connection.odd_certificate = is_odd(certificate);
+                    connection.odd_certificate = is_odd(certificate, time_ns);
                 }
             }
             Fact::Http(request) => {
                 if let Some(connection) = self.connections.get_mut(number) {
                     (connection.request, connection.post) = (true, request.method == "POST");
+                    if let Some(agent) = request.user_agent {
+                        connection.client = self.seed.text(agent);
+                        self.clients.shown(connection.client, ends.host);
+                    }
                 }
             }
+            Fact::HttpBody(body) if body.is_response => {
+                if let Some(connection) = self.connections.get_mut(number) {
+                    connection.body_bytes = body.content_bytes.and_then(|bytes| u32::try_from(bytes).ok());
+                }
+            }
+            Fact::Protocol(protocol) => {
+                if let Some(connection) = self.connections.get_mut(number) {
+                    connection.protocol = Some(*protocol);
+                }
+            }
+            Fact::Echo(echo) => self.echo(&ends, echo, time_ns),
             _ => {}
         }
     }
@@ -177,6 +211,7 @@ impl Sink for Detector {
             *time = time_ns;
             return;
         }
+        let first_ns = connection.bursts_ns[0];
         let earlier = (bursts == connection.bursts_ns.len()).then_some(connection.bursts_ns);
         let (name, name_hash) = (connection.name, connection.name_hash);
         let name = if self.names.hash(name) == name_hash {
@@ -195,6 +230,9 @@ impl Sink for Detector {
                 ..item
             });
         }
+        if ends.transport == Transport::TCP && time_ns.saturating_sub(first_ns) >= lasting::LEAST_NS {
+            self.lasted(&ends, number, first_ns, time_ns, None);
+        }
     }
 
     fn closed(&mut self, tag: u32, closed: &Closed) {
@@ -205,6 +243,10 @@ impl Sink for Detector {
         let Some(ends) = self.ends(&closed.endpoints) else {
             return;
         };
+        if ends.transport == Transport::TCP && closed.last_ns.saturating_sub(closed.first_ns) >= lasting::LEAST_NS {
+            let payload_bytes = closed.sent.payload_bytes.saturating_add(closed.received.payload_bytes);
+            self.lasted(&ends, number, closed.first_ns, closed.last_ns, Some(payload_bytes));
+        }
         let event = Event::Ended {
             failed: matches!(
                 closed.state,
@@ -325,6 +367,10 @@ impl Detector {
             odd_certificate: false,
             request: false,
             post: false,
+            grouped: false,
+            protocol: None,
+            client: 0,
+            body_bytes: None,
         };
         if let Some(number) = self.connections_free.pop() {
             if let Some(place) = self.connections.get_mut(number) {
@@ -452,6 +498,10 @@ impl Detector {
             self.seen
                 .destination(destination, &item.key, sighting == Sighting::First, self.period);
         }
+        let grouped = item.event == Event::Start && self.group_start(item, sighting, known);
+        if grouped && let Some(connection) = self.connections.get_mut(item.connection) {
+            connection.grouped = true;
+        }
         let slot = match (known, sighting) {
             (Some(slot), _) => slot,
             (None, Sighting::Third(times)) => self.promote(item, times),
@@ -473,6 +523,7 @@ impl Detector {
         };
         record.timeline.check_in(item.time_ns, bytes);
         record.period = period;
+        record.grouped |= grouped;
         if item.event != Event::Beat {
             record.started(item.time_ns);
         }
@@ -480,16 +531,8 @@ impl Detector {
         if record.scope != Scope::Service && record.vote(item.server, item.port, item.transport) && record.class > 0 {
             // It moves to another row of the registry, at the next judgement.
             (record.class, record.scored_at) = (0, 0);
-            let key = ServerKey {
-                address: before.0,
-                port: before.1,
-                transport: before.2,
-                behind_relay: self
-                    .names
-                    .text(record.name)
-                    .filter(|_| behind_relay(record.scope))
-                    .map(Box::from),
-            };
+            let name = self.names.text(record.name).filter(|_| behind_relay(record.scope));
+            let key = server_key(before, name);
             self.shared.remove(&key, record.hash);
         }
         let due = is_due(record.timeline.check_ins(), record.scored_at);
@@ -538,6 +581,7 @@ impl Detector {
         };
         let (pair, relayed) = (connection.pair, connection.relayed);
         let (bare_hello, odd_certificate) = (connection.bare_hello, connection.odd_certificate);
+        let (grouped, client, body_bytes) = (connection.grouped, connection.client, connection.body_bytes);
         let name = if self.names.hash(connection.name) == connection.name_hash {
             connection.name
         } else {
@@ -547,21 +591,30 @@ impl Detector {
         let bare_post = bare_request && connection.post;
         let (slot, named_slot, beat_slot) = (connection.record, connection.named_record, connection.beat_record);
         self.connections_free.push(item.connection);
-        let add = |record: &mut Record| {
-            record.closed = record.closed.saturating_add(1);
-            record.failed = record.failed.saturating_add(u32::from(failed));
-            record.relayed = record.relayed.saturating_add(u32::from(relayed));
-            record.named = record.named.saturating_add(u32::from(name != NO_NAME && !relayed));
-            record.bare_hellos = record.bare_hellos.saturating_add(u16::from(bare_hello));
-            record.odd_certificates = record.odd_certificates.saturating_add(u16::from(odd_certificate));
-            record.bare_requests = record.bare_requests.saturating_add(u16::from(bare_request));
-            record.bare_posts = record.bare_posts.saturating_add(u16::from(bare_post));
-            record.received_bytes = record.received_bytes.saturating_add(received_bytes);
-            record.sent_last_bytes = sent_bytes;
+        let end = End {
+            failed,
+            relayed,
+            named: name != NO_NAME && !relayed,
+            bare_hello,
+            odd_certificate,
+            bare_request,
+            bare_post,
+            sent_bytes,
+            received_bytes,
+            answer_bytes: body_bytes
+                .filter(|body| u64::from(*body) * 2 + 1_000 > received_bytes)
+                .unwrap_or(u32::try_from(received_bytes).unwrap_or(u32::MAX)),
+            client,
         };
+        if grouped {
+            let group = self.group_hash(item);
+            if let Some(group) = self.sketched.groups.find(group) {
+                group.record.ended(&end);
+            }
+        }
         // A slot may have been given to another timeline since the connection began.
         if let Some(record) = self.ledger.at_mut(slot).filter(|record| record.hash == pair) {
-            add(record);
+            record.ended(&end);
             if !relayed {
                 self.use_name(slot, name);
             }
@@ -569,14 +622,14 @@ impl Detector {
         let named =
             |record: &&mut Record| record.host == item.host && record.name == name && record.scope != Scope::Service;
         if let Some(record) = self.ledger.at_mut(named_slot).filter(named) {
-            add(record);
+            record.ended(&end);
         }
         let beating = |record: &&mut Record| {
             (record.host, record.server, record.port, record.kind)
                 == (item.host, item.server, item.port, EvidenceKind::Heartbeat)
         };
         if let Some(record) = self.ledger.at_mut(beat_slot).filter(beating) {
-            add(record);
+            record.ended(&end);
         }
     }
 

@@ -65,6 +65,11 @@ pub(crate) struct Record {
     pub(crate) received_bytes: u64,
     /// Payload that the last ended connection had sent, until a check-in takes it as its size.
     pub(crate) sent_last_bytes: u32,
+    /// Seeded hash of the last client's fingerprint, 0 if none was shown.
+    pub(crate) client: u64,
+    /// Length of more than half of the answers, if there is one, by majority vote.
+    answer_bytes: u32,
+    pub(crate) answer_votes: u32,
     /// The last period with a check-in.
     pub(crate) period: u32,
     /// Check-ins when it was last scored, and the timing log-odds then.
@@ -72,6 +77,8 @@ pub(crate) struct Record {
     pub(crate) timing_log_odds: f32,
     /// As the registry has it: 0 not there, 1 suspected, 2 probable.
     pub(crate) class: u8,
+    /// It belongs to an active group of servers.
+    pub(crate) grouped: bool,
     touched: bool,
     established: bool,
     older: u32,
@@ -79,8 +86,8 @@ pub(crate) struct Record {
     pub(crate) timeline: Timeline,
 }
 
-/// What is kept beside the times stays below a third of them.
-const _: () = assert!(size_of::<Record>() <= Timeline::MAX_BYTES + 168);
+/// What is kept beside the times stays below three eighths of them.
+const _: () = assert!(size_of::<Record>() <= Timeline::MAX_BYTES + 184);
 
 impl Record {
     /// A new record, on probation.
@@ -117,10 +124,14 @@ impl Record {
             bare_posts: 0,
             received_bytes: 0,
             sent_last_bytes: 0,
+            client: 0,
+            answer_bytes: 0,
+            answer_votes: 0,
             period: 0,
             scored_at: 0,
             timing_log_odds: f32::NEG_INFINITY,
             class: 0,
+            grouped: false,
             touched: false,
             established: false,
             older: NONE,
@@ -152,6 +163,45 @@ impl Record {
         self.last_start_ns = time_ns;
     }
 
+    /// An ended connection's share in what is known.
+    pub(crate) fn ended(&mut self, end: &End) {
+        self.closed = self.closed.saturating_add(1);
+        self.failed = self.failed.saturating_add(u32::from(end.failed));
+        self.relayed = self.relayed.saturating_add(u32::from(end.relayed));
+        self.named = self.named.saturating_add(u32::from(end.named));
+        self.bare_hellos = self.bare_hellos.saturating_add(u16::from(end.bare_hello));
+        self.odd_certificates = self.odd_certificates.saturating_add(u16::from(end.odd_certificate));
+        self.bare_requests = self.bare_requests.saturating_add(u16::from(end.bare_request));
+        self.bare_posts = self.bare_posts.saturating_add(u16::from(end.bare_post));
+        self.received_bytes = self.received_bytes.saturating_add(end.received_bytes);
+        self.sent_last_bytes = end.sent_bytes;
+        if end.client != 0 {
+            self.client = end.client;
+        }
+        if end.answer_bytes == self.answer_bytes {
+            self.answer_votes = self.answer_votes.saturating_add(1);
+        } else if self.answer_votes == 0 {
+            (self.answer_bytes, self.answer_votes) = (end.answer_bytes, 1);
+        } else {
+            self.answer_votes -= 1;
+        }
+    }
+
+    /// Share by which one length of answers outnumbers all others; none below four answers, or where there were none.
+    pub(crate) fn answers_alike(&self) -> Option<f64> {
+        let answered = self.closed.saturating_sub(self.failed);
+        (answered >= 4 && self.answer_bytes > 0).then(|| f64::from(self.answer_votes) / f64::from(self.closed))
+    }
+
+    /// What was known of a group's first member is known of the group.
+    pub(crate) fn inherit(&mut self, first: &Self) {
+        (self.named, self.relayed, self.closed) = (first.named, first.relayed, first.closed);
+        (self.failed, self.starts, self.parallel) = (first.failed, first.starts, first.parallel);
+        (self.bare_hellos, self.odd_certificates) = (first.bare_hellos, first.odd_certificates);
+        (self.bare_requests, self.bare_posts) = (first.bare_requests, first.bare_posts);
+        self.received_bytes = first.received_bytes;
+    }
+
     /// The address that is part of a name's key: where workers are chosen by pairs of addresses, only one sees them all.
     pub(crate) fn relay(&self) -> Option<Address> {
         (self.role != Role::Outbound).then_some(self.server)
@@ -167,6 +217,24 @@ impl Record {
             self.timeline.check_ins(),
         )
     }
+}
+
+/// What an ended connection says of its timelines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    pub(crate) failed: bool,
+    pub(crate) relayed: bool,
+    pub(crate) named: bool,
+    pub(crate) bare_hello: bool,
+    pub(crate) odd_certificate: bool,
+    pub(crate) bare_request: bool,
+    pub(crate) bare_post: bool,
+    pub(crate) sent_bytes: u32,
+    pub(crate) received_bytes: u64,
+    /// Length of the answer: of its HTTP body where that is told, else all payload received.
+    pub(crate) answer_bytes: u32,
+    /// Seeded hash of the client's fingerprint, 0 if it showed none.
+    pub(crate) client: u64,
 }
 
 /// See the head of this file.

@@ -6,18 +6,24 @@
 //! calls and merges, `report` prints.
 
 mod candidate;
+mod channels;
+mod clients;
 mod conclude;
 mod context;
 mod countries;
 mod detector;
 mod dns;
+mod echo;
 mod explain;
+mod group;
 mod hash;
 mod home;
 mod index;
 mod innocent;
 mod intake;
+mod joined;
 mod key;
+mod lasting;
 mod ledger;
 mod names;
 mod part;
@@ -27,6 +33,7 @@ mod score;
 mod seen;
 mod settings;
 mod shared;
+mod sketched;
 mod slab;
 mod summary;
 mod table;

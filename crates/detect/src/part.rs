@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use balefire_decode::Address;
 
 use crate::candidate::{Candidate, Surroundings};
+use crate::clients::{self, Client};
 use crate::key::{Destination, Scope};
 use crate::resolved::Resolution;
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::summary::{Country, TimelineRow};
+use crate::summary::{Country, Evidence, TimelineRow};
 
 /// Traffic with one country.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Part {
     pub(crate) hosts: Vec<HostSeen>,
     /// Addresses that hosts were given for names. May repeat until [`Self::settle`].
     pub(crate) resolutions: Vec<Resolution>,
+    /// Fingerprints of clients and the hosts that showed them. May repeat until [`Self::settle`].
+    pub(crate) clients: Vec<Client>,
     /// Every destination so far, its number of hosts, and whether it was reached in the period. May repeat.
     pub(crate) destinations: Vec<(Destination, u64, bool)>,
     pub(crate) candidates: Vec<Candidate>,
@@ -68,6 +71,7 @@ impl Part {
     pub fn merge(&mut self, other: Self) {
         self.hosts.extend(other.hosts);
         self.resolutions.extend(other.resolutions);
+        self.clients.extend(other.clients);
         self.destinations.extend(other.destinations);
         self.candidates.extend(other.candidates);
         for (country, traffic) in &other.traffic {
@@ -90,6 +94,18 @@ impl Part {
             .collect()
     }
 
+    /// The same rows with what is known of each, suspected or not: how context is measured.
+    pub fn explained(&self, settings: &Settings, shared: &Shared) -> Vec<(TimelineRow, Evidence)> {
+        let mut part = self.clone();
+        part.settle();
+        let explain = |candidate: &Candidate| {
+            let around = part.surroundings(candidate, settings, shared);
+            let judged = candidate.judge(&around);
+            (candidate.row(&around), candidate.evidence(&judged, &around))
+        };
+        part.candidates.iter().map(explain).collect()
+    }
+
     /// Sorts and unites everything, so that equal parts are equal however they were merged.
     pub(crate) fn settle(&mut self) {
         self.hosts.sort_unstable();
@@ -107,6 +123,7 @@ impl Part {
         self.resolutions.sort_unstable();
         self.resolutions
             .dedup_by(|next, kept| (next.host, next.address) == (kept.host, kept.address));
+        clients::settle(&mut self.clients);
         self.destinations.sort_unstable();
         self.destinations.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
@@ -145,6 +162,11 @@ impl Part {
             resolves: host.is_some_and(|host| host.resolves),
             resolved,
             alike: 1,
+            client_hosts: self
+                .clients
+                .binary_search_by_key(&candidate.client, |client| client.hash)
+                .map(|at| self.clients[at].hosts.estimate())
+                .ok(),
             hosts_there: found.map_or(1, |at| self.destinations[at].1),
             hosts_all: self.hosts.len() as u64,
             country,

@@ -1,4 +1,5 @@
-//! Signs that need no rhythm: sessions with a nameless server that come again, tries of a dead server, queries that carry data.
+//! Signs that need no rhythm: sessions with a nameless server that come again, tries of a dead server. Those that have a sketch are
+//! next door ([`crate::channels`]).
 //!
 //! In: [`Facts`]. Out: a [`Context`] to be added to the base rate for each reading that applies. Not its job: the
 //! rhythm's own context, classes.
@@ -42,7 +43,8 @@ pub(crate) fn others(timing: &Timing, facts: &Facts<'_>) -> [Option<(EvidenceKin
     let applies = facts.kind == EvidenceKind::ConnectionBeacon
         && facts.scope == Scope::Service
         && facts.transport == Transport::TCP
-        && facts.relayed * 2 <= facts.closed;
+        && facts.relayed * 2 <= facts.closed
+        && facts.sketch.is_none();
     if !applies {
         return [None, None];
     }
@@ -131,50 +133,13 @@ fn dead(timing: &Timing, facts: &Facts<'_>) -> Option<Context> {
     Some(context)
 }
 
-/// Queries that carry data: many different names below one domain, long and random, of types that carry much.
-pub(crate) fn tunnel(facts: &Facts<'_>) -> Context {
-    let mut context = Context::default();
-    let Some(sketch) = facts.tunnel else { return context };
-    let (queries, distinct) = (f64::from(sketch.queries().max(1)), sketch.distinct());
-    context.add(
-        part::UNIQUE_NAMES,
-        distinct,
-        (1.2 * (distinct.max(1.0) / 4.0).ln()).clamp(-3.0, 4.0),
-    );
-    // Content networks and trackers ask for the same names again; a tunnel must not, or a cache answers.
-    context.add(
-        part::SIZES,
-        distinct / queries,
-        ((distinct / queries).min(1.0) - 0.5) * 2.0,
-    );
-    let octets = sketch.mean_octets();
-    context.add(part::LONG_NAMES, octets, ((octets - 12.0) / 8.0).clamp(-2.0, 3.0));
-    // Hexadecimal has at most 4 bits an octet, base 32 five; words of a language in short labels about 2.5 to 3.
-    let bits = sketch.mean_bits();
-    context.add(part::NAME_ENTROPY, bits, ((bits - 3.0) * 1.5).clamp(-1.5, 1.5));
-    if let Some((odd, rare)) = sketch.type_shares() {
-        let types = if odd + rare < 0.01 {
-            -1.0
-        } else {
-            2.5 * odd + 4.0 * rare
-        };
-        context.add(part::RECORD_TYPES, odd + rare, types);
-    }
-    context.prevalence(facts);
-    if let Some(known) = facts.name.and_then(innocent::by_name) {
-        context.innocent[0] = Some(known);
-        context.add(part::KNOWN_SERVICE, 1.0, known.log_odds);
-    }
-    context
-}
-
 /// The name of a public site, at an address inside, and not by DNS.
 pub(crate) fn is_forged(facts: &Facts<'_>) -> bool {
     let name = facts.resolved.is_none().then_some(facts.name).flatten();
     facts.role == Role::Internal && facts.named * 2 > facts.closed && name.is_some_and(innocent::is_public_name)
 }
 
-fn bare(context: &mut Context, facts: &Facts<'_>) {
+pub(crate) fn bare(context: &mut Context, facts: &Facts<'_>) {
     if !facts.is_bare() {
         return;
     }
@@ -200,4 +165,4 @@ fn around(context: &mut Context, facts: &Facts<'_>) {
 
 #[cfg(test)]
 #[path = "readings_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -4,11 +4,10 @@ use balefire_decode::Address;
 
 use super::*;
 use crate::score::{Judged, judge};
-use crate::tunnel::Sketch;
 use crate::{Country, Timeline, score_timing};
 
 /// A host that resolves names, and a server that was never among them.
-fn nameless() -> Facts<'static> {
+pub(crate) fn nameless() -> Facts<'static> {
     Facts {
         kind: EvidenceKind::ConnectionBeacon,
         scope: Scope::Service,
@@ -41,7 +40,9 @@ fn nameless() -> Facts<'static> {
         resolves: true,
         resolved: None,
         alike: 1,
-        tunnel: None,
+        client_hosts: None,
+        answers_alike: None,
+        sketch: None,
     }
 }
 
@@ -111,38 +112,4 @@ fn a_forged_name_inside_is_told_from_one_that_dns_gave() {
         ..forged
     };
     assert!(judged(&known).score < 0.1);
-}
-
-fn queried(names: impl Iterator<Item = String>, query_type: u16) -> f64 {
-    let mut sketch = Sketch::default();
-    for name in names {
-        sketch.query(&name);
-        sketch.query_type(query_type);
-    }
-    let facts = Facts {
-        kind: EvidenceKind::DnsTunnel,
-        scope: Scope::Domain,
-        name: Some("example.org"),
-        tunnel: Some(&sketch),
-        ..nameless()
-    };
-    judged(&facts).score
-}
-
-#[test]
-fn data_in_names_is_told_from_many_names() {
-    // Numbers spread over 32 hexadecimal digits.
-    let data = |number: u64| {
-        let high = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        format!("{high:016x}{:016x}", high.rotate_left(29) ^ 0x5bd1_e995_1234_5678)
-    };
-    assert!(queried((1..150).map(data), 16) > 0.9);
-    assert!(queried((1..100).map(|number| format!("edge{number}")), 1) < 0.1);
-    assert!(queried((1..300).map(|number| format!("www{}", number % 3)), 1) < 0.01);
-    assert!(
-        queried(
-            (1..400).map(|number| format!("{}.{}.0.10", number % 200, number / 200)),
-            1
-        ) < 0.1
-    );
 }

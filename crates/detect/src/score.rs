@@ -4,6 +4,7 @@
 //!
 //! One set of facts has several readings: a rhythm, sessions that come again, a server that is dead. The likeliest counts.
 
+use crate::channels;
 use crate::context::{Context, Facts, MOST_RAISING};
 use crate::readings;
 use crate::settings::Thresholds;
@@ -33,8 +34,8 @@ pub(crate) struct Judged {
 
 /// Times and context together.
 pub(crate) fn judge(timing: &Timing, facts: &Facts<'_>) -> Judged {
-    let mut best = if facts.kind == EvidenceKind::DnsTunnel {
-        reading(EvidenceKind::DnsTunnel, BASE_RATE.ln(), 0.0, readings::tunnel(facts))
+    let mut best = if let Some((kind, context)) = channels::reading(facts) {
+        reading(kind, BASE_RATE.ln(), 0.0, context)
     } else {
         let periodic = regular_too(timing.log_odds, facts.check_ins);
         reading(facts.kind, timing.log_odds, periodic, Context::of(facts))

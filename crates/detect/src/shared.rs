@@ -32,6 +32,16 @@ pub(crate) struct ServerKey {
     pub(crate) behind_relay: Option<Box<str>>,
 }
 
+/// The key of a place, with the name that a relay was asked for.
+pub(crate) fn server_key(place: (Address, u16, Transport), behind_relay: Option<&str>) -> ServerKey {
+    ServerKey {
+        address: place.0,
+        port: place.1,
+        transport: place.2,
+        behind_relay: behind_relay.map(Box::from),
+    }
+}
+
 /// One timeline's verdict.
 #[derive(Clone, Debug)]
 pub(crate) struct Sign {

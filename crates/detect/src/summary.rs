@@ -64,6 +64,10 @@ pub enum EvidenceKind {
     DnsBeacon,
     /// Queries below one domain carry data.
     DnsTunnel,
+    /// ICMP echoes carry data.
+    IcmpTunnel,
+    /// A connection stays open for very long and carries little.
+    LongConnection,
     /// Connections to a server without a name come again, alike, if not regularly.
     RepeatedSessions,
     /// A server that does not answer, or refuses, is tried again and again.
@@ -78,8 +82,20 @@ impl EvidenceKind {
             Self::Heartbeat => "heartbeat",
             Self::DnsBeacon => "dns_beacon",
             Self::DnsTunnel => "dns_tunnel",
+            Self::IcmpTunnel => "icmp_tunnel",
+            Self::LongConnection => "long_connection",
             Self::RepeatedSessions => "repeated_sessions",
             Self::DeadServer => "dead_server",
+        }
+    }
+}
+
+impl EvidenceKind {
+    /// The same for signs that are readings of the same connections: they are listed once.
+    pub(crate) const fn of_connections(self) -> &'static str {
+        match self {
+            Self::ConnectionBeacon | Self::RepeatedSessions | Self::DeadServer => "connections",
+            _ => self.name(),
         }
     }
 }
@@ -106,6 +122,14 @@ pub struct Evidence {
     pub host: Address,
     /// The name it used for the server, if any.
     pub name: Option<String>,
+    /// The addresses it went to, where the sign is of several, or the same sign is there by address and by name; in address order.
+    /// Else that of the server.
+    pub addresses: Vec<Address>,
+    /// The ports it went to, in order; several where the sign is of several.
+    pub ports: Vec<u16>,
+    /// What the check-ins have in common: `address` (with port), `name`, `connect_target`, `domain`, `network` (several ports of an
+    /// address, or neighbouring addresses). Two where the same sign is there both ways.
+    pub keyed_by: Vec<&'static str>,
     /// Typical interval between check-ins, seconds.
     pub interval_s: f64,
     /// Half-width of the central 80 % of intervals over the typical one: 0 is a clock, 0.2 is +-20 %.

@@ -1,29 +1,55 @@
 //! Queries below a domain as a channel: what a host asks for there, in a few numbers.
 //!
-//! In: DNS queries and answers of one worker's hosts. Out: [`Sketch`]es with their records, as candidates. Not its job: weights.
+//! In: the names of DNS queries. Out: a [`NameSketch`], and how a name is divided. Not its job: weights, tables ([`crate::sketched`]).
 //!
 //! Names below a top-level domain that the Public Suffix List does not have, and that is itself no plausible one, are
 //! counted together: a tunnel that talks to its server directly needs no domain at all.
 
 use balefire_decode::Address;
 
-use crate::ledger::Record;
-use crate::names::Names;
-use crate::table::{Entry, Table};
-
 /// Stands for all names without a domain.
 pub(crate) const NO_DOMAIN: &str = "(no domain)";
-/// Queries from which a sketch is judged.
-pub(crate) const FEWEST_QUERIES: u32 = 8;
-const BITMAP_WORDS: usize = 4;
 /// Parts of a bit in which entropy is added up: whole numbers, so that no order of additions shows.
 const PARTS_OF_BIT: f64 = 256.0;
 
+/// Which of 64 times `WORDS` hash values occurred: linear counting (Whang, Vander-Zanden, Taylor 1990), good to about
+/// four times as many different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Distinct<const WORDS: usize>([u64; WORDS]);
+
+impl<const WORDS: usize> Default for Distinct<WORDS> {
+    fn default() -> Self {
+        Self([0; WORDS])
+    }
+}
+
+impl<const WORDS: usize> Distinct<WORDS> {
+    /// One thing, or the hash of one. Not seeded, so that the estimate is the same in every run: who makes things collide hides
+    /// nothing but the number of his own.
+    pub(crate) fn add(&mut self, thing: u64) {
+        let hash = (thing ^ (thing >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        self.0[(hash >> 6) as usize % WORDS] |= 1 << (hash & 63);
+    }
+
+    /// What either saw.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (word, theirs) in self.0.iter_mut().zip(&other.0) {
+            *word |= theirs;
+        }
+    }
+
+    /// About how many different things.
+    pub(crate) fn estimate(&self) -> f64 {
+        let bits = (WORDS * 64) as f64;
+        let empty: u32 = self.0.iter().map(|word| word.count_zeros()).sum();
+        -bits * (f64::from(empty).max(1.0) / bits).ln()
+    }
+}
+
 /// See the head of this file. 88 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sketch {
-    /// Which of 256 hash values occurred: linear counting (Whang, Vander-Zanden, Taylor 1990), good to about 1,000 names.
-    seen: [u64; BITMAP_WORDS],
+pub(crate) struct NameSketch {
+    seen: Distinct<4>,
     octets: u64,
     entropy: u64,
     queries: u32,
@@ -33,14 +59,13 @@ pub(crate) struct Sketch {
     rare: u32,
 }
 
-impl Sketch {
+impl NameSketch {
     /// A query for `data` below the domain.
     pub(crate) fn query(&mut self, data: &str) {
         self.queries = self.queries.saturating_add(1);
         self.octets += data.len() as u64;
         self.entropy += (entropy_bits(data.as_bytes()) * PARTS_OF_BIT) as u64;
-        let hash = fnv(data.as_bytes());
-        self.seen[(hash >> 6) as usize % BITMAP_WORDS] |= 1 << (hash & 63);
+        self.seen.add(fnv(data.as_bytes()));
     }
 
     /// Its type. Hosts ask for A, NS, PTR, AAAA, SRV, SVCB and HTTPS; seldom CNAME, SOA, MX, TXT; NULL, KEY, ANY
@@ -60,9 +85,7 @@ impl Sketch {
 
     /// Different names, estimated.
     pub(crate) fn distinct(&self) -> f64 {
-        let bits = (BITMAP_WORDS * 64) as f64;
-        let empty: u32 = self.seen.iter().map(|word| word.count_zeros()).sum();
-        (-bits * (f64::from(empty).max(1.0) / bits).ln()).min(f64::from(self.queries))
+        self.seen.estimate().min(f64::from(self.queries))
     }
 
     /// Octets below the domain.
@@ -79,80 +102,6 @@ impl Sketch {
     pub(crate) fn type_shares(&self) -> Option<(f64, f64)> {
         let share = |count: u32| f64::from(count) / f64::from(self.typed);
         (self.typed > 0).then(|| (share(self.odd), share(self.rare)))
-    }
-}
-
-/// A host's queries below one domain.
-#[derive(Debug)]
-pub(crate) struct Tunnel {
-    pub(crate) record: Record,
-    pub(crate) sketch: Sketch,
-    name_hash: u64,
-    again: bool,
-}
-
-impl Entry for Tunnel {
-    fn hash(&self) -> u64 {
-        self.record.hash
-    }
-
-    fn second_chance(&mut self) -> bool {
-        std::mem::take(&mut self.again)
-    }
-}
-
-/// The sketches of one worker.
-#[derive(Debug)]
-pub(crate) struct Tunnels(Table<Tunnel>);
-
-impl Tunnels {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self(Table::new(limit))
-    }
-
-    pub(crate) fn find(&mut self, hash: u64) -> Option<&mut Tunnel> {
-        let slot = self.0.find(hash, |tunnel| tunnel.record.hash == hash)?;
-        self.0.at_mut(slot)
-    }
-
-    pub(crate) fn at(&self, hash: u64) -> Option<&Tunnel> {
-        let slot = self.0.find(hash, |tunnel| tunnel.record.hash == hash)?;
-        self.0.at(slot)
-    }
-
-    /// One query at this time; `fresh` makes the record of a new domain, whose name has this hash.
-    pub(crate) fn query(&mut self, ends: (u64, i64, u32), data: &str, name_hash: u64, fresh: impl FnOnce() -> Record) {
-        let (hash, time_ns, period) = ends;
-        if self.find(hash).is_none() {
-            self.0.insert(Tunnel {
-                record: fresh(),
-                sketch: Sketch::default(),
-                name_hash,
-                again: false,
-            });
-        } else if let Some(tunnel) = self.find(hash) {
-            tunnel.record.timeline.check_in(time_ns, 0);
-        }
-        if let Some(tunnel) = self.find(hash) {
-            tunnel.sketch.query(data);
-            tunnel.record.period = period;
-            tunnel.again |= tunnel.sketch.queries() > 1;
-        }
-    }
-
-    /// Those worth judging, while their names are known.
-    pub(crate) fn iter<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = &'a Tunnel> {
-        self.0.iter().filter(|tunnel| {
-            tunnel.sketch.queries() >= FEWEST_QUERIES && names.hash(tunnel.record.name) == tunnel.name_hash
-        })
-    }
-
-    pub(crate) fn evicted(&self) -> u64 {
-        self.0.evicted()
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.bytes()
     }
 }
 
@@ -189,14 +138,10 @@ fn entropy_bits(data: &[u8]) -> f64 {
     counts.iter().filter(|&&count| count > 0).map(|&count| of(count)).sum()
 }
 
-/// FNV-1a with a final mix. Not seeded, so that the estimate is the same in every run: who makes names collide hides nothing but the
-/// number of his own names.
-fn fnv(data: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for &byte in data {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
+/// FNV-1a.
+pub(crate) fn fnv(data: &[u8]) -> u64 {
+    let step = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    data.iter().fold(0xcbf2_9ce4_8422_2325_u64, step)
 }
 
 #[cfg(test)]
@@ -214,7 +159,7 @@ mod tests {
     #[test]
     fn distinct_names_are_estimated() {
         for wanted in [5_u32, 50, 300] {
-            let mut sketch = Sketch::default();
+            let mut sketch = NameSketch::default();
             for _ in 0..3 {
                 for number in 0..wanted {
                     sketch.query(&format!("n{number}"));
@@ -228,7 +173,7 @@ mod tests {
     #[test]
     fn entropy_tells_words_from_encoded_data() {
         let mean = |data: &str| {
-            let mut sketch = Sketch::default();
+            let mut sketch = NameSketch::default();
             sketch.query(data);
             sketch.mean_bits()
         };
@@ -238,7 +183,7 @@ mod tests {
 
     #[test]
     fn rare_types_are_told_from_usual_ones() {
-        let mut sketch = Sketch::default();
+        let mut sketch = NameSketch::default();
         assert_eq!(sketch.type_shares(), None);
         for query_type in [1, 28, 16, 10] {
             sketch.query_type(query_type);

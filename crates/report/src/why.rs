@@ -114,6 +114,7 @@ fn evidence_page(evidence: &Evidence) -> String {
         date_time(evidence.first_ns),
         time_of_day(evidence.last_ns),
     );
+    page.push_str(&places(evidence));
     page.push_str(&intervals(&evidence.histogram));
     page.push_str(&hours(&evidence.hours));
     if !evidence.recent_ns.is_empty() {
@@ -138,6 +139,23 @@ fn evidence_page(evidence: &Evidence) -> String {
         page.push_str(&format!("  Missing: {}.\n", listed(&evidence.missing)));
     }
     page
+}
+
+/// Where it went, if that is more than the server's own address and port, and what its check-ins have in common.
+fn places(evidence: &Evidence) -> String {
+    let mut text = String::new();
+    if evidence.keyed_by.len() > 1 {
+        text.push_str(&format!("  Seen      by {}\n", evidence.keyed_by.join(" and by ")));
+    }
+    if evidence.addresses.len() > 1 {
+        let addresses: Vec<String> = evidence.addresses.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("  Addresses {}\n", addresses.join(" ")));
+    }
+    if evidence.ports.len() > 1 {
+        let ports: Vec<String> = evidence.ports.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("  Ports     {}\n", ports.join(" ")));
+    }
+    text
 }
 
 fn listed(texts: &[String]) -> String {
@@ -229,6 +247,8 @@ fn kind_words(kind: EvidenceKind) -> &'static str {
         EvidenceKind::Heartbeat => "Heartbeat inside a long connection",
         EvidenceKind::DnsBeacon => "Repeating DNS queries",
         EvidenceKind::DnsTunnel => "Data in DNS names",
+        EvidenceKind::IcmpTunnel => "Data in ICMP echoes",
+        EvidenceKind::LongConnection => "A connection that stays open",
         EvidenceKind::RepeatedSessions => "Repeated sessions, alike but not regular,",
         EvidenceKind::DeadServer => "Retries to a dead server",
         _ => kind.name(),

@@ -62,6 +62,11 @@ pub enum Fact<'a> {
     Http(HttpRequest<'a>),
     /// The status of the first HTTP/1 response. Told once of a connection.
     HttpStatus(u16),
+    /// How long the body of the first HTTP/1 request or response is said to be. Told once of each side, at the end of its
+    /// head, after [`Fact::Http`] or [`Fact::HttpStatus`]; not of a head that is cut or says nothing of a body.
+    HttpBody(HttpBody),
+    /// One ICMP echo request or reply that carries data. Told of every one.
+    Echo(Echo),
 }
 
 impl Fact<'_> {
@@ -92,6 +97,41 @@ pub struct DnsMessage<'a> {
     pub answer_type: u16,
     /// Data octets of the answer records, without their headers; as far as captured.
     pub answer_data_bytes: u16,
+}
+
+/// The length that an HTTP head gives for its body (RFC 9112 section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpBody {
+    /// Of the response.
+    pub is_response: bool,
+    /// Content-Length; none where the body comes in chunks, so that its length is not known before its end.
+    pub content_bytes: Option<u64>,
+}
+
+/// An ICMP echo message (RFC 792, RFC 4443 section 4). What a reply carries should be what its request carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// From the one who was asked.
+    pub is_reply: bool,
+    /// Tells one asking program from the next.
+    pub identifier: u16,
+    /// Tells one request from the next.
+    pub sequence: u16,
+    /// Octets it carries.
+    pub payload_bytes: u32,
+    /// Digest of the first [`Echo::SAMPLE_BYTES`] of them that were captured; 0 where none was.
+    pub head: u32,
+    /// Digest of those from [`Echo::STAMP_BYTES`] on, where programs that ping repeat themselves; 0 where there is none.
+    pub pattern: u32,
+}
+
+impl Echo {
+    /// Octets of the data that are looked at: what the shortest of the usual pings carries, and what resolvers that
+    /// shorten their replies still return.
+    pub const SAMPLE_BYTES: usize = 56;
+    /// Octets at the beginning that may differ from ping to ping without meaning anything: programs keep a time stamp of 8
+    /// or 16 there (`ping` of iputils and of BSD, fping).
+    pub const STAMP_BYTES: usize = 16;
 }
 
 /// An application protocol as its first payload shows it.

@@ -12,7 +12,7 @@ use crate::originator::Beginning;
 use crate::queues::Queues;
 use crate::slab::{Connection, ISN_KNOWN, NONE, ORIGINATOR_ACKED, SEQUENCE_KNOWN, Slab};
 use crate::tcp::{End, Segment};
-use crate::{Arrival, BURST_GAP_NS, Class, Counters, Settings, Sink};
+use crate::{Arrival, BURST_GAP_NS, Class, Counters, Fact, Settings, Sink};
 
 /// Packets that are looked up together: enough to have several cache misses under way (a core has 10 to 24 at a time),
 /// few enough that what was fetched for the first is still there for the last.
@@ -208,7 +208,7 @@ impl Tracker {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, lookup: &Lookup) -> Option<u32> {
         let key = &lookup.keyed.key;
         let is_it = |slot: u32| self.slab.connection(slot).has_key(key);
@@ -324,7 +324,7 @@ impl Tracker {
                 } else {
                     Side::Responder
                 };
-                self.read(Owner { slot, side }, &payload, packet.transport, time_ns, sink);
+                self.read(Owner { slot, side }, &payload, packet, time_ns, sink);
             }
             if from_originator && is_new && !is_icmp_error(packet) {
                 self.burst(slot, packet.payload_bytes, time_ns, sink);
@@ -335,17 +335,20 @@ impl Tracker {
     }
 
     /// Lets the application layer see a payload.
-    fn read(&mut self, owner: Owner, payload: &Payload<'_>, transport: Transport, time_ns: i64, sink: &mut impl Sink) {
+    fn read(&mut self, owner: Owner, payload: &Payload<'_>, packet: &Packet, time_ns: i64, sink: &mut impl Sink) {
         let connection = self.slab.connection(owner.slot);
         let (tag, endpoints) = (connection.tag, connection.endpoints());
         let mut progress = self.slab.progress(owner);
         sink.reading(true);
-        let tell = |fact: &crate::Fact<'_>| sink.fact(tag, &endpoints, time_ns, fact);
-        let loser = match transport {
+        let tell = |fact: &Fact<'_>| sink.fact(tag, &endpoints, time_ns, fact);
+        let loser = match packet.transport {
             Transport::TCP => self.application.segment(&mut progress, owner, payload, tell),
             Transport::UDP => self.application.datagram(&mut progress, owner, payload, tell),
             _ => {
-                progress.stage = application::DONE;
+                match application::echo::read(packet, payload.bytes) {
+                    Some(echo) => sink.fact(tag, &endpoints, time_ns, &Fact::Echo(echo)),
+                    None => progress.stage = application::DONE,
+                }
                 None
             }
         };

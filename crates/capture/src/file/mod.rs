@@ -23,7 +23,7 @@ use self::filter::Filter;
 pub use self::inputs::{Input, expand};
 use self::reader::{Reader, Step};
 use self::stream::Stream;
-use crate::{BLOCK_BYTES, Block, CaptureError, Damage, Fill, Source, SourceCounters};
+use crate::{Block, CaptureError, Damage, Fill, Source, SourceCounters};
 
 /// Bytes read at a time to find a file's first packet.
 const PROBE_BYTES: usize = 64 * 1024;

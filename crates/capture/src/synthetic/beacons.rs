@@ -88,6 +88,8 @@ pub(super) struct Implant {
     caller: Caller,
     open: Option<Talk>,
     name_known_until_ns: i64,
+    /// Echo requests so far (ICMP).
+    echoes: u16,
 }
 
 impl Implant {
@@ -113,6 +115,7 @@ impl Implant {
             caller,
             open: None,
             name_known_until_ns: i64::MIN,
+            echoes: 0,
         })
     }
 
@@ -137,7 +140,12 @@ impl Implant {
         if self.beacon.speech == Speech::Dns {
             return self.ask(now_ns, plan);
         }
-        let server = self.servers[self.caller.random.below(self.servers.len() as u64) as usize].clone();
+        let mut server = self.servers[self.caller.random.below(self.servers.len() as u64) as usize].clone();
+        if self.beacon.ports > 1 {
+            server.port = server
+                .port
+                .saturating_add(self.caller.random.below(u64::from(self.beacon.ports)) as u16);
+        }
         let mut at = now_ns;
         if self.open.is_none() && now_ns >= self.name_known_until_ns {
             at = self.caller.resolve(plan, &server, NAME_TTL_S, now_ns);
@@ -194,6 +202,7 @@ impl Implant {
                 let answer = caller.noise(exchange.response_bytes.min(1_400));
                 talk::datagrams(plan, flow, at, wait, question, Some(answer));
             }
+            Speech::Icmp => self.echo(server, exchange, at, plan),
             Speech::Tcp | Speech::Dns => {
                 let mut talk = caller.connect(server, at);
                 talk.open(plan);
@@ -206,6 +215,25 @@ impl Implant {
                 talk.close(plan, true);
             }
         }
+    }
+
+    /// An echo whose request and reply each carry data of their own.
+    fn echo(&mut self, server: &Server, exchange: Exchange, at: i64, plan: &mut Plan) {
+        let caller = &mut self.caller;
+        let transport = if server.address.is_v4() {
+            Transport::ICMP
+        } else {
+            Transport::ICMP6
+        };
+        let mut flow = caller.flow(server.address, 0, transport);
+        flow.inside_port = 0;
+        let times_ns = [at, at + caller.round_trip_ns(server.address)];
+        // One identifier for one program, as ping has; its sequence numbers go up.
+        self.echoes = self.echoes.wrapping_add(1);
+        let number = 0x5a5a_0000 | u32::from(self.echoes);
+        let question = caller.noise(exchange.request_bytes.min(1_400));
+        let answer = caller.noise(exchange.response_bytes.min(1_400));
+        talk::echo(plan, flow, times_ns, number, [question, answer]);
     }
 
     /// A burst in the connection that is open, or in a new one.

@@ -135,6 +135,8 @@ pub enum Speech {
     Tcp,
     /// Datagrams.
     Udp,
+    /// ICMP echoes whose data is its own, both ways.
+    Icmp,
 }
 
 /// How an interval is drawn around the nominal one.
@@ -186,6 +188,8 @@ pub struct Beacon {
     pub servers: u8,
     /// The server's port.
     pub port: u16,
+    /// Ports from there on, used in turn at random.
+    pub ports: u8,
     /// Its name, resolved before connections; `None` for a bare address.
     pub name: Option<String>,
     /// Bytes a check-in sends, without the headers of what it speaks.
@@ -215,6 +219,7 @@ impl Default for Beacon {
             address: None,
             servers: 1,
             port: 443,
+            ports: 1,
             name: None,
             request_bytes: 180,
             response_bytes: 240,
@@ -264,8 +269,8 @@ impl Scenario {
         (
             "beacon",
             "a beacon, may be repeated: interval=60,jitter=0.2,law=uniform|one-sided|gauss,drop=0.1,hours=8-18,\
-             begin=600,speech=tls|http|dns|tcp|udp,heartbeat=yes,country=NL,address=192.0.2.7,servers=1,port=443,\
-             name=a.example,request=180,response=240,answer=alive|refused|silent,hosts=1,first-host=0",
+             begin=600,speech=tls|http|dns|tcp|udp|icmp,heartbeat=yes,country=NL,address=192.0.2.7,servers=1,port=443,\
+             ports=1,name=a.example,request=180,response=240,answer=alive|refused|silent,hosts=1,first-host=0",
         ),
     ];
 
@@ -324,6 +329,7 @@ impl FromStr for Beacon {
                 Speech::Http => 80,
                 Speech::Dns => 53,
                 Speech::Tcp | Speech::Udp => 4444,
+                Speech::Icmp => 0,
             };
         }
         if beacon.country.is_none() && beacon.address.is_none() && beacon.speech != Speech::Dns {
@@ -360,6 +366,7 @@ impl Beacon {
             }
             "servers" => self.servers = given.number(64)?.max(1) as u8,
             "port" => self.port = given.number(65_535)? as u16,
+            "ports" => self.ports = given.number(64)?.max(1) as u8,
             "name" => self.name = Some(given.value.to_owned()),
             "request" => self.request_bytes = given.number(1 << 20)? as u32,
             "response" => self.response_bytes = given.number(1 << 20)? as u32,
@@ -378,12 +385,13 @@ const JITTER_LAWS: [(&str, JitterLaw); 3] = [
     ("gauss", JitterLaw::Gauss),
 ];
 
-const SPEECHES: [(&str, Speech); 5] = [
+const SPEECHES: [(&str, Speech); 6] = [
     ("tls", Speech::Tls),
     ("http", Speech::Http),
     ("dns", Speech::Dns),
     ("tcp", Speech::Tcp),
     ("udp", Speech::Udp),
+    ("icmp", Speech::Icmp),
 ];
 
 const ANSWERS: [(&str, Answer); 3] = [

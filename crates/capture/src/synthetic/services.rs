@@ -108,7 +108,7 @@ impl Routine {
                 let mut flow = self.caller.flow(address, 0, transport);
                 flow.inside_port = 0;
                 let wait = self.caller.round_trip_ns(address);
-                talk::echo(plan, flow, now_ns, wait, 0x1234_0000 | (self.count & 0xffff));
+                talk::ping(plan, flow, now_ns, wait, 0x1234_0000 | (self.count & 0xffff));
             }
             Service::Mail => {
                 let server = self.server(12, 993, "outlook.office365.com");

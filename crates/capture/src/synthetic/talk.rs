@@ -182,34 +182,32 @@ pub(super) fn datagrams(
     now_ns + round_trip_ns
 }
 
-/// An echo request and its reply: 56 bytes, as `ping` sends.
-pub(super) fn echo(plan: &mut Plan, flow: Flow, now_ns: i64, round_trip_ns: i64, number: u32) {
+/// An echo request and, a round trip later, its reply.
+pub(super) fn echo(plan: &mut Plan, flow: Flow, times_ns: [i64; 2], number: u32, [sent, returned]: [Payload; 2]) {
     let tcp = TcpFields {
         flags: 0,
         sequence: number,
         acknowledgement: 0,
     };
-    let payload = Payload {
-        head: Vec::new(),
-        filler_bytes: 56,
-        salt: number,
-    };
-    plan.push(
-        now_ns,
-        Segment {
-            flow,
-            outbound: true,
-            tcp,
-            payload: payload.clone(),
-        },
-    );
-    plan.push(
-        now_ns + round_trip_ns,
-        Segment {
-            flow,
-            outbound: false,
-            tcp,
-            payload,
-        },
-    );
+    for (outbound, time_ns, payload) in [(true, times_ns[0], sent), (false, times_ns[1], returned)] {
+        plan.push(
+            time_ns,
+            Segment {
+                flow,
+                outbound,
+                tcp,
+                payload,
+            },
+        );
+    }
+}
+
+/// What `ping` sends: 16 octets of time, then 0x10 to 0x37, and gets back.
+pub(super) fn ping(plan: &mut Plan, flow: Flow, now_ns: i64, round_trip_ns: i64, number: u32) {
+    let seconds = now_ns / NS_PER_S;
+    let micros = now_ns % NS_PER_S / 1_000;
+    let stamp = [seconds.to_le_bytes(), micros.to_le_bytes()].concat();
+    let payload = Payload::from(stamp.into_iter().chain(0x10..0x38).collect::<Vec<u8>>());
+    let times_ns = [now_ns, now_ns + round_trip_ns];
+    echo(plan, flow, times_ns, number, [payload.clone(), payload]);
 }

@@ -4,7 +4,7 @@
 //! moves it.
 
 use super::recent::Recent;
-use super::windows::{Fit, Sums};
+use super::windows::{Fit, Sums, start_s};
 use crate::timeline::{BINS_PER_OCTAVE, INTERVAL_BINS};
 
 /// Typical interval and what is around it.
@@ -70,21 +70,12 @@ fn missed(sums: &Sums, start: usize) -> f64 {
     (two + 2.0 * three + 4.0 * five) / (one + 2.0 * two + 3.0 * three + 5.0 * five).max(1.0)
 }
 
-fn start_s(bin: usize) -> f32 {
-    (bin as f32 / BINS_PER_OCTAVE as f32).exp2()
-}
-
 /// Quantile of the intervals in a range of bins, seconds, interpolated in the bin.
 fn quantile(sums: &Sums, low: usize, high: usize, share: f32) -> f32 {
     let target = sums.count(low, high) * share;
-    let mut below = 0.0;
-    for bin in low..high {
-        let count = sums.count(bin, bin + 1);
-        if count > 0.0 && below + count >= target {
+    sums.reach(low, high, target)
+        .map_or(start_s(high), |(bin, below, count)| {
             let (start, end) = (start_s(bin), start_s(bin + 1));
-            return start + (end - start) * (target - below) / count;
-        }
-        below += count;
-    }
-    start_s(high)
+            start + (end - start) * (target - below) / count
+        })
 }

@@ -11,11 +11,10 @@ mod describe;
 mod recent;
 mod shape;
 mod table;
+mod trees;
 mod windows;
 
 pub use shape::{MEASURES, PARTS, Shape, shape};
-
-use shape::PART_OF;
 
 use crate::Timeline;
 
@@ -65,40 +64,15 @@ pub struct Timing {
     pub parts: [TimingPart; TIMING_PARTS],
 }
 
-/// A question of a tree, or a leaf. Every node knows the estimate if the way ended there, so a step is worth the difference to the
-/// node before it, and that is what the measure asked adds to its part.
-pub(crate) struct Node {
-    /// Above it the way goes to the second child; infinite in a leaf.
-    cut: f32,
-    /// The second follows it; a leaf's is itself.
-    first_child: u16,
-    /// Thousandths of a natural logarithm.
-    value: i16,
-    /// The measure asked.
-    measure: u8,
-}
-
-/// Trees are in the order of their worth, and most timelines are plainly people: after so many trees, those below these log-odds
-/// (thousandths) are not asked further. Of generated beacons that end above -4, fewer than one in a thousand is below.
-const HOPELESS: [(usize, i32); 3] = [(24, -8000), (48, -6600), (90, -5600)];
-
 /// Scores a timeline by its times alone.
 pub fn score_timing(timeline: &Timeline) -> Timing {
     let shape = shape(timeline);
-    let mut thousandths = [0; PARTS.len()];
     let judged = timeline.check_ins() >= LEAST_CHECK_INS;
-    if judged {
-        let mut asked = 0;
-        for (upto, hopeless) in HOPELESS {
-            ask(&table::ROOTS[asked..upto], &shape.measures, &mut thousandths);
-            asked = upto;
-            if table::BASE + thousandths.iter().sum::<i32>() < hopeless {
-                asked = table::ROOTS.len();
-                break;
-            }
-        }
-        ask(&table::ROOTS[asked..], &shape.measures, &mut thousandths);
-    }
+    let thousandths = if judged {
+        trees::ask(&shape.measures)
+    } else {
+        trees::Thousandths::default()
+    };
     let prior = if judged {
         f64::from(table::BASE) / 1000.0
     } else {
@@ -135,43 +109,6 @@ pub fn score_timing(timeline: &Timeline) -> Timing {
         missed: rhythm.missed,
         modes: rhythm.modes,
         parts,
-    }
-}
-
-/// Adds what some trees say to their parts.
-fn ask(roots: &[u16], measures: &[f32; MEASURES], thousandths: &mut [i32; PARTS.len()]) {
-    // A walk waits for memory at every step: several at a time wait together.
-    const AT_A_TIME: usize = 6;
-    let (groups, others) = roots.as_chunks::<AT_A_TIME>();
-    for group in groups {
-        walk(*group, measures, thousandths);
-    }
-    for root in others {
-        walk([*root], measures, thousandths);
-    }
-}
-
-/// Walks some trees side by side from root to leaf.
-#[inline]
-fn walk<const N: usize>(mut places: [u16; N], measures: &[f32; MEASURES], thousandths: &mut [i32; PARTS.len()]) {
-    // A root's own estimate belongs to no measure: it goes to the first part, the number of check-ins.
-    let mut values = places.map(|place| i32::from(table::NODES[usize::from(place)].value));
-    thousandths[0] += values.iter().sum::<i32>();
-    loop {
-        let mut moved = false;
-        for (place, value) in places.iter_mut().zip(&mut values) {
-            let node = &table::NODES[usize::from(*place)];
-            let measure = usize::from(node.measure);
-            // A leaf's cut is infinite and its first child itself: it stays.
-            let next = node.first_child + u16::from(measures[measure] > node.cut);
-            let next_value = i32::from(table::NODES[usize::from(next)].value);
-            thousandths[usize::from(PART_OF[measure])] += next_value - *value;
-            moved |= next != *place;
-            (*place, *value) = (next, next_value);
-        }
-        if !moved {
-            return;
-        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::describe::{Rhythm, describe};
 use super::recent::recent;
-use super::windows::{Sums, WIDTHS, ln};
+use super::windows::{Sums, WIDTHS, ln, start_s};
 use crate::Timeline;
 use crate::timeline::BINS_PER_OCTAVE;
 
@@ -107,17 +107,14 @@ pub fn shape(timeline: &Timeline) -> Shape {
         all.poisson,
         nats(all.poisson + 1.577, count),
     ]);
+    let (heaviest_by_root, start) = sums.heaviest(13);
     // Where the time goes.
-    let start = sums.heaviest_by_time(13);
     let inside = sums.count(start, start + 13);
     row.put(&[ln(inside + 1.0), sums.time(start, start + 13) / total_s]);
 
     // The sleep: what is left without the bursts of a session.
-    let from = sums
-        .heaviest_by_root(13)
-        .saturating_sub(BINS_PER_OCTAVE / 2)
-        .max(sums.first);
-    let sleep = sums.fit(from);
+    let from = heaviest_by_root.saturating_sub(BINS_PER_OCTAVE / 2).max(sums.first);
+    let sleep = if from == sums.first { all } else { sums.fit(from) };
     let tail = tail(&sums, sleep.start, total_s);
     row.put(&tail);
     let largest_s = timeline.intervals().largest_s() as f32;
@@ -136,7 +133,7 @@ pub fn shape(timeline: &Timeline) -> Shape {
         sums.time(sleep.start.saturating_sub(7), sleep.start + 14) / total_s,
     ]);
 
-    let recent = recent(timeline, (from as f32 / BINS_PER_OCTAVE as f32).exp2(), typical_s);
+    let recent = recent(timeline, start_s(from), typical_s);
     row.put(&recent.measures);
     let intervals = timeline.intervals();
     let change = intervals.mean_change() as f32;
@@ -180,13 +177,8 @@ fn tail(sums: &Sums, start: usize, total_s: f32) -> [f32; 7] {
 /// span compares to the sleeps in it.
 fn hours(timeline: &Timeline, typical_s: f32, count: f32) -> [f32; 7] {
     let hours = timeline.hours();
-    let (mut run, mut longest, mut end) = (0_usize, 0, 0);
-    for slot in 0..48 {
-        run = if hours[slot % 24] > 0 { run + 1 } else { 0 };
-        if run > longest && run <= 24 {
-            (longest, end) = (run, slot);
-        }
-    }
+    let seen_hours = (0..24).fold(0_u64, |seen, hour| seen | u64::from(hours[hour] > 0) << hour);
+    let (longest, end) = longest_run(seen_hours);
     let (mut sum, mut squares) = (0.0, 0.0);
     let inner = longest.saturating_sub(2);
     for back in 1..=inner {
@@ -195,11 +187,11 @@ fn hours(timeline: &Timeline, typical_s: f32, count: f32) -> [f32; 7] {
         squares += check_ins * check_ins;
     }
     let span_s = (timeline.last_ns().saturating_sub(timeline.first_ns()) as f32 / 1e9).max(1.0);
-    let seen = hours.iter().filter(|&&hour| hour > 0).count() as f32 / (span_s / 3600.0 + 1.0).min(24.0);
+    let occupied = seen_hours.count_ones() as f32;
+    let seen = occupied / (span_s / 3600.0 + 1.0).min(24.0);
     let length = (span_s / typical_s / count).min(1000.0);
-    let total: f32 = hours.iter().map(|&hour| f32::from(hour)).sum();
-    let busiest = hours.iter().max().map_or(0.0, |&hour| f32::from(hour)) / total.max(1.0);
-    let occupied = hours.iter().filter(|&&hour| hour > 0).count() as f32;
+    let total: u32 = hours.iter().map(|&hour| u32::from(hour)).sum();
+    let busiest = f32::from(hours.iter().fold(0, |most, &hour| most.max(hour))) / (total as f32).max(1.0);
     if inner < 2 {
         return [-1.0, -1.0, seen.min(2.0), length, occupied, busiest, -1.0];
     }
@@ -215,6 +207,18 @@ fn hours(timeline: &Timeline, typical_s: f32, count: f32) -> [f32; 7] {
         busiest,
         steady.min(100.0),
     ]
+}
+
+/// Length and last place of the longest run of hours, round the clock; of equal ones the first to end. Hours are bits.
+fn longest_run(hours: u64) -> (usize, usize) {
+    // Bit `hour` stays while a run of that length ends there.
+    let mut ends = hours | hours << 24;
+    let (mut longest, mut end) = (0, 0);
+    while ends != 0 && longest < 24 {
+        (longest, end) = (longest + 1, ends.trailing_zeros() as usize);
+        ends &= ends << 1;
+    }
+    (longest, end)
 }
 
 const _: () = assert!(1 + WIDTHS.len() + 7 + 2 + 7 + 2 + 2 + 2 + WIDTHS.len() + 2 + 2 + 13 + 2 + 7 == MEASURES);

@@ -10,6 +10,9 @@ const EDGES: usize = INTERVAL_BINS + 1;
 /// Widths of the windows, bins: the supports of a uniform jitter of 4, 13, 21, 30, 51, 70 and 90 %, as
 /// `2^(width / 8) = (1 + jitter) / (1 - jitter)`.
 pub(super) const WIDTHS: [usize; 7] = [1, 3, 5, 7, 13, 20, 34];
+/// What is done for all widths at a time, or for as many 16-bit counts as a register holds.
+const LANES: usize = 8;
+const _: () = assert!(WIDTHS.len() <= LANES);
 /// The width, as an index, whose densest window names the typical interval.
 const TYPICAL: usize = 3;
 /// Natural logarithm of a bin's width.
@@ -31,21 +34,33 @@ const ROOTS: [f32; 8] = [
     1.834_008_1,
 ];
 
-/// Middles of the bins, seconds, and their square roots.
-const MIDDLES: ([f32; INTERVAL_BINS], [f32; INTERVAL_BINS]) = {
-    let (mut middles, mut roots) = ([0.0; INTERVAL_BINS], [0.0; INTERVAL_BINS]);
+/// What one interval of a bin adds to each sum, by bin: root and length of the bin's middle, its log in bins, one.
+const WEIGHTS: [[f32; 4]; INTERVAL_BINS] = {
+    let mut weights = [[0.0; 4]; INTERVAL_BINS];
     let mut bin = 0;
     while bin < INTERVAL_BINS {
         let octave = bin / BINS_PER_OCTAVE;
-        // 2^(1/16) and its square root.
-        middles[bin] = (1_u64 << octave) as f32 * ROOTS[bin % BINS_PER_OCTAVE] * 1.044_273_8;
         let half = if octave % 2 == 1 { ROOTS[4] } else { 1.0 };
+        // 2^(1/16) and its square root.
         let half_bin = if bin % 2 == 1 { 1.044_273_8 } else { 1.0 };
-        roots[bin] = (1_u64 << (octave / 2)) as f32 * half * ROOTS[bin % BINS_PER_OCTAVE / 2] * half_bin * 1.021_897_1;
+        let root = (1_u64 << (octave / 2)) as f32 * half * ROOTS[bin % BINS_PER_OCTAVE / 2] * half_bin * 1.021_897_1;
+        weights[bin] = [root, start_s(bin) * 1.044_273_8, bin as f32 + 0.5, 1.0];
         bin += 1;
     }
-    (middles, roots)
+    weights
 };
+/// Units of the sums: the log is in nats.
+const UNITS: [f32; 4] = [1.0, 1.0, LN_BIN, 1.0];
+/// Places of the sums: weighted by the root of the interval (between counting intervals, where bursts win, and counting time,
+/// where pauses win), by its length, by its log.
+const ROOT: usize = 0;
+const TIME: usize = 1;
+const LOG: usize = 2;
+
+/// Where a bin begins, seconds.
+pub(super) const fn start_s(bin: usize) -> f32 {
+    (1_u64 << (bin / BINS_PER_OCTAVE)) as f32 * ROOTS[bin % BINS_PER_OCTAVE]
+}
 
 /// Sums over the bins before each edge.
 pub(super) struct Sums {
@@ -53,13 +68,12 @@ pub(super) struct Sums {
     pub(super) first: usize,
     pub(super) last: usize,
     count: [i16; EDGES],
-    /// Weighted by the root of the interval: between counting intervals, where bursts win, and counting time, where pauses win.
-    root: [f32; EDGES],
-    time: [f32; EDGES],
-    log: [f32; EDGES],
+    /// Side by side, so that one step adds all: by [`ROOT`], [`TIME`] and [`LOG`].
+    weighted: [[f32; 4]; EDGES],
 }
 
 /// What the intervals from one bin on look like.
+#[derive(Clone, Copy)]
 pub(super) struct Fit {
     /// Intervals.
     pub(super) count: f32,
@@ -83,27 +97,20 @@ impl Sums {
             first,
             last,
             count: [0; EDGES],
-            root: [0.0; EDGES],
-            time: [0.0; EDGES],
-            log: [0.0; EDGES],
+            weighted: [[0.0; 4]; EDGES],
         };
-        let (mut count, mut root, mut time, mut log) = (0_i16, 0.0, 0.0, 0.0);
-        for (bin, &intervals) in bins.iter().enumerate().take(last).skip(first) {
-            let weight = f32::from(intervals);
+        let (mut count, mut weighted) = (0_i16, [0.0; 4]);
+        let seen = first..last.max(first);
+        let edges = sums.count[first + 1..].iter_mut().zip(&mut sums.weighted[first + 1..]);
+        for ((intervals, weights), edge) in bins[seen.clone()].iter().zip(&WEIGHTS[seen]).zip(edges) {
             // At most `Intervals::LIMIT` and the rounding of 136 bins: fits.
-            count = count.saturating_add(intervals.min(i16::MAX as u16) as i16);
-            root += weight * MIDDLES.1[bin];
-            time += weight * MIDDLES.0[bin];
-            log += weight * (bin as f32 + 0.5) * LN_BIN;
-            sums.count[bin + 1] = count;
-            sums.root[bin + 1] = root;
-            sums.time[bin + 1] = time;
-            sums.log[bin + 1] = log;
+            count = count.saturating_add(*intervals as i16);
+            let intervals = f32::from(*intervals as i16);
+            weighted = std::array::from_fn(|sum| weighted[sum] + intervals * weights[sum] * UNITS[sum]);
+            (*edge.0, *edge.1) = (count, weighted);
         }
         sums.count[last..].fill(count);
-        sums.root[last..].fill(root);
-        sums.time[last..].fill(time);
-        sums.log[last..].fill(log);
+        sums.weighted[last..].fill(weighted);
         sums
     }
 
@@ -114,34 +121,51 @@ impl Sums {
 
     /// Their total, seconds.
     pub(super) fn time(&self, from: usize, to: usize) -> f32 {
-        self.time[to.min(INTERVAL_BINS)] - self.time[from.min(to).min(INTERVAL_BINS)]
+        self.weighted[to.min(INTERVAL_BINS)][TIME] - self.weighted[from.min(to).min(INTERVAL_BINS)][TIME]
     }
 
-    /// Begin of the window in which the intervals weigh most by the root of their length.
-    pub(super) fn heaviest_by_root(&self, width: usize) -> usize {
-        self.heaviest(&self.root, width)
-    }
-
-    /// The same by their length: where the time goes.
-    pub(super) fn heaviest_by_time(&self, width: usize) -> usize {
-        self.heaviest(&self.time, width)
-    }
-
-    fn heaviest(&self, sums: &[f32; EDGES], width: usize) -> usize {
-        let (mut best, mut at) = (-1.0, self.first);
-        for start in self.first
-            ..=self
-                .last
-                .saturating_sub(width)
-                .max(self.first)
-                .min(INTERVAL_BINS - width)
-        {
-            let weight = sums[start + width] - sums[start];
-            if weight > best {
-                (best, at) = (weight, start);
+    /// Begins of the windows in which the intervals weigh most, by the root of their length and by their length: where the time goes.
+    pub(super) fn heaviest(&self, width: usize) -> (usize, usize) {
+        let to = self
+            .last
+            .saturating_sub(width)
+            .max(self.first)
+            .min(INTERVAL_BINS - width);
+        // Two rows at a time: a comparison waits for the one before it.
+        let (mut most, mut at) = ([[-1.0_f32; 4]; 2], [[self.first as i32; 4]; 2]);
+        let starts = self.weighted[self.first..=to].chunks(2);
+        let ends = self.weighted[self.first + width..=to + width].chunks(2);
+        for (place, (starts, ends)) in (self.first as i32..).step_by(2).zip(starts.zip(ends)) {
+            for (row, (start, end)) in starts.iter().zip(ends).enumerate() {
+                for sum in 0..4 {
+                    let weight = end[sum] - start[sum];
+                    let heavier = weight > most[row][sum];
+                    most[row][sum] = if heavier { weight } else { most[row][sum] };
+                    at[row][sum] = if heavier { place + row as i32 } else { at[row][sum] };
+                }
             }
         }
-        at
+        let first = |sum: usize| {
+            let second = most[1][sum] > most[0][sum] || (most[1][sum] == most[0][sum] && at[1][sum] < at[0][sum]);
+            at[usize::from(second)][sum] as usize
+        };
+        (first(ROOT), first(TIME))
+    }
+
+    /// The bin, of some from `low` to before `high` that hold `target` intervals, in which the count reaches it; and the intervals
+    /// before that bin and in it. `None` where there are no intervals.
+    pub(super) fn reach(&self, low: usize, high: usize, target: f32) -> Option<(usize, f32, f32)> {
+        let before = self.count[low];
+        let whole = target as i16;
+        let target = whole + i16::from(f32::from(whole) < target);
+        // Counted, not searched: a search guesses at every step.
+        let edges = self.count[low..=high].iter();
+        let short: i16 = edges.map(|&count| i16::from(count - before < target)).sum();
+        let bin = (low + short as usize)
+            .checked_sub(1)
+            .filter(|&bin| bin >= low && bin < high)?;
+        let below = f32::from(self.count[bin] - before);
+        Some((bin, below, f32::from(self.count[bin + 1] - self.count[bin])))
     }
 
     /// Fits windows to the intervals from bin `from` on.
@@ -150,7 +174,7 @@ impl Sums {
         let count = self.count(from, INTERVAL_BINS).max(1.0);
         let (time, log) = (
             self.time(from, INTERVAL_BINS).max(1.0),
-            self.log[INTERVAL_BINS] - self.log[from],
+            self.weighted[INTERVAL_BINS][LOG] - self.weighted[from][LOG],
         );
         // Exponential intervals with their own mean m: f(ln x) = x / m exp(-x / m).
         let poisson = log / count - ln(time / count) - 1.0;
@@ -162,21 +186,33 @@ impl Sums {
             start: from,
             typical_s: 0.0,
         };
-        let ln_all = ln(count + 1.0);
+        let (mut inside, mut logs, mut ln_widths) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
         for (index, &width) in WIDTHS.iter().enumerate() {
-            let (start, inside) = self.densest(from, width);
+            let (start, most) = self.densest(from, width);
             let end = start + width;
-            let outside = count - inside;
-            fit.shares[index] = inside / count;
-            if index == TYPICAL && inside > 0.0 {
+            inside[index] = most;
+            fit.shares[index] = most / count;
+            if index == TYPICAL && most > 0.0 {
                 fit.start = start;
-                fit.typical_s = (self.time[end] - self.time[start]) / inside;
+                fit.typical_s = (self.weighted[end][TIME] - self.weighted[start][TIME]) / most;
             }
-            // Uniform between the window's edges a and b: f(ln x) = x / (b - a); the share of intervals outside is fitted.
-            let ln_width = start as f32 * LN_BIN + LN_SPREAD[index];
-            let likelihood = self.log[end] - self.log[start]
-                + inside * (ln(inside + 0.5) - ln_all - ln_width)
-                + outside * (ln(outside + 0.5) - ln_all - LN_ANYTHING);
+            logs[index] = self.weighted[end][LOG] - self.weighted[start][LOG];
+            ln_widths[index] = start as f32 * LN_BIN + LN_SPREAD[index];
+        }
+        // Uniform between the window's edges a and b: f(ln x) = x / (b - a); the share of intervals outside is fitted. All widths at
+        // a time.
+        let ln_all = ln(count + 1.0);
+        let outside = inside.map(|inside| count - inside);
+        let (ln_inside, ln_outside) = (
+            inside.map(|inside| ln(inside + 0.5)),
+            outside.map(|outside| ln(outside + 0.5)),
+        );
+        let likelihood: [f32; LANES] = std::array::from_fn(|index| {
+            logs[index]
+                + inside[index] * (ln_inside[index] - ln_all - ln_widths[index])
+                + outside[index] * (ln_outside[index] - ln_all - LN_ANYTHING)
+        });
+        for likelihood in &likelihood[..WIDTHS.len()] {
             fit.gain = fit.gain.max(likelihood / count - poisson);
         }
         fit
@@ -186,16 +222,38 @@ impl Sums {
     fn densest(&self, from: usize, width: usize) -> (usize, f32) {
         let to = self.last.saturating_sub(width).max(from).min(INTERVAL_BINS - width);
         let from = from.min(to);
-        let (starts, ends) = (&self.count[from..=to], &self.count[from + width..=to + width]);
-        // Count and place in one number, so that several windows are compared at a time; of equal counts the first wins.
-        let mut best = i32::MIN;
-        for (place, (start, end)) in starts.iter().zip(ends).enumerate() {
-            best = best.max((i32::from(*end - *start) << 8) - place as i32);
-        }
-        let most = (best + 255) >> 8;
-        let at = ((most << 8) - best) as usize;
-        (from + at, most as f32)
+        let (at, most) = first_largest(&self.count[from..=to], &self.count[from + width..=to + width]);
+        (from + at, f32::from(most))
     }
+}
+
+/// Place and value of the largest difference; of equal ones the first. As many at a time as a register holds.
+fn first_largest(starts: &[i16], ends: &[i16]) -> (usize, i16) {
+    let (start_groups, start_rest) = starts.as_chunks::<LANES>();
+    let (end_groups, end_rest) = ends.as_chunks::<LANES>();
+    let (mut most, mut at) = ([i16::MIN; LANES], [0_i16; LANES]);
+    for (group, (start, end)) in start_groups.iter().zip(end_groups).enumerate() {
+        for lane in 0..LANES {
+            let difference = end[lane] - start[lane];
+            at[lane] = if difference > most[lane] {
+                group as i16
+            } else {
+                at[lane]
+            };
+            most[lane] = most[lane].max(difference);
+        }
+    }
+    // Value and place in one number, so that of equal values the first wins.
+    let both = |value: i16, place: usize| (i32::from(value) << 8) - place as i32;
+    let mut best = i32::MIN;
+    for lane in 0..LANES {
+        best = best.max(both(most[lane], at[lane] as usize * LANES + lane));
+    }
+    for (place, (start, end)) in start_rest.iter().zip(end_rest).enumerate() {
+        best = best.max(both(end - start, start_groups.len() * LANES + place));
+    }
+    let value = (best + 255) >> 8;
+    (((value << 8) - best) as usize, value as i16)
 }
 
 /// Natural logarithm of a positive number, error below 1e-4: the measures need no more.
@@ -226,8 +284,9 @@ mod tests {
         }
         for bin in 0..INTERVAL_BINS {
             let middle = ((bin as f32 + 0.5) / 8.0).exp2();
-            assert!((MIDDLES.0[bin] / middle - 1.0).abs() < 1e-5);
-            assert!((MIDDLES.1[bin] / middle.sqrt() - 1.0).abs() < 1e-5, "{bin}");
+            assert!((WEIGHTS[bin][TIME] / middle - 1.0).abs() < 1e-5);
+            assert!((WEIGHTS[bin][ROOT] / middle.sqrt() - 1.0).abs() < 1e-5, "{bin}");
+            assert!((start_s(bin) / (bin as f32 / 8.0).exp2() - 1.0).abs() < 1e-6, "{bin}");
         }
         assert!(((17.0 * std::f32::consts::LN_2).ln() - LN_ANYTHING).abs() < 1e-3);
         for step in 1..10_000 {

@@ -2,14 +2,15 @@
 //!
 //! In: a stream that begins with a method, or with a status line. Out: which host the request names: the target of
 //! CONNECT, or the host of an absolute URI, or the Host field, in this order of trust (RFC 9112 section 3.2.2); and the
-//! request itself when its head ends. Heads that are cut give what stands before the cut.
+//! request itself when its head ends; the status at once, and the lengths of both bodies at the end of their heads. Heads
+//! that are cut give what stands before the cut.
 
-use httparse::{EMPTY_HEADER, Header, Request, Status};
+use httparse::{EMPTY_HEADER, Header, Request, Response, Status};
 
 use super::name::{Name, split_authority};
 use super::text::Text;
 use super::{CONNECT, Reading, Teller};
-use crate::{Fact, HttpRequest, NameKind, Protocol};
+use crate::{Fact, HttpBody, HttpRequest, NameKind, Protocol};
 
 /// Fields looked at; browsers send fewer than 30.
 const MOST_FIELDS: usize = 64;
@@ -69,6 +70,9 @@ pub(super) fn read(bytes: &[u8], last: bool, teller: &mut Teller<'_>) -> Reading
         is_whole: matches!(status, Ok(Status::Complete(_))),
     });
     teller.fact(&fact);
+    if matches!(status, Ok(Status::Complete(_))) {
+        tell_body(false, request.headers, teller);
+    }
     if is_connect {
         teller.mark(CONNECT);
         return Reading::Tunnel;
@@ -95,9 +99,33 @@ pub(super) fn read_response(bytes: &[u8], last: bool, teller: &mut Teller<'_>) -
         .iter()
         .fold(0, |status, digit| status * 10 + u16::from(digit - b'0'));
     teller.protocol(Protocol::Http);
-    teller.fact(&Fact::HttpStatus(status));
-    let is_tunnel = teller.has(CONNECT) && status / 100 == 2;
-    Some(if is_tunnel { Reading::Tunnel } else { Reading::Done })
+    teller.status(status);
+    if teller.has(CONNECT) && status / 100 == 2 {
+        return Some(Reading::Tunnel);
+    }
+    let mut fields = [EMPTY_HEADER; MOST_FIELDS];
+    let mut response = Response::new(&mut fields);
+    Some(match response.parse(bytes) {
+        Ok(Status::Partial) if !last => Reading::More,
+        Ok(Status::Complete(_)) => {
+            tell_body(true, response.headers, teller);
+            Reading::Done
+        }
+        _ => Reading::Done,
+    })
+}
+
+/// What a whole head says of its body; chunks overrule a length (RFC 9112 section 6.3).
+fn tell_body(is_response: bool, fields: &[Header<'_>], teller: &mut Teller<'_>) {
+    let is_chunked = field(fields, "transfer-encoding").is_some();
+    let length =
+        field(fields, "content-length").and_then(|digits| std::str::from_utf8(digits).ok()?.trim().parse().ok());
+    if is_chunked || length.is_some() {
+        teller.fact(&Fact::HttpBody(HttpBody {
+            is_response,
+            content_bytes: length.filter(|_| !is_chunked),
+        }));
+    }
 }
 
 /// A field's value.

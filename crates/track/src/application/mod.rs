@@ -13,6 +13,7 @@ mod client_hello;
 mod datagrams;
 mod dns;
 mod dns_answer;
+pub(crate) mod echo;
 mod http;
 mod ja4;
 mod lines;

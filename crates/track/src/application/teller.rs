@@ -19,6 +19,8 @@ pub(super) const CONNECT: u8 = 0x08;
 const HTTP_HOST: u8 = 0x10;
 /// Mark: the name in a TLS hello was told.
 const SERVER_NAME: u8 = 0x20;
+/// Mark: the status of an HTTP response was told.
+const HTTP_STATUS: u8 = 0x40;
 
 /// What was lost, in a tracker's life.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,6 +64,14 @@ impl Teller<'_> {
         if *self.marks & PROTOCOL == 0 {
             *self.marks |= PROTOCOL;
             self.fact(&Fact::Protocol(protocol));
+        }
+    }
+
+    /// Tells the status of the first response.
+    pub(super) fn status(&mut self, status: u16) {
+        if *self.marks & HTTP_STATUS == 0 {
+            *self.marks |= HTTP_STATUS;
+            self.fact(&Fact::HttpStatus(status));
         }
     }
 

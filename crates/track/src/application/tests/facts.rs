@@ -280,6 +280,40 @@ fn the_first_request_and_its_status_are_told() {
 }
 
 #[test]
+fn the_lengths_of_bodies_are_told_at_the_end_of_their_heads() {
+    let request = b"POST /a HTTP/1.1\r\nHost: example.com\r\ncontent-length: 42\r\n\r\n";
+    let response = b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 1234\r\n\r\nbody";
+    for segment in [300, 20] {
+        let sent = request
+            .chunks(segment)
+            .enumerate()
+            .map(|(at, part)| data(at * segment, part));
+        let received = response
+            .chunks(segment)
+            .enumerate()
+            .map(|(at, part)| answer(at * segment, part));
+        let record = after_handshake(sent.chain(received));
+        assert_eq!(
+            record.facts[2..],
+            [
+                "HttpBody(HttpBody { is_response: false, content_bytes: Some(42) })",
+                "HttpStatus(200)",
+                "HttpBody(HttpBody { is_response: true, content_bytes: Some(1234) })",
+            ],
+        );
+    }
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n";
+    let odd = b"HTTP/1.1 200 OK\r\nContent-Length: -3\r\n\r\n";
+    let get = b"GET / HTTP/1.0\r\n\r\n";
+    let told = |head: &[u8]| after_handshake([data(0, get), answer(0, head)]).facts.last().cloned();
+    assert_eq!(
+        told(chunked).as_deref(),
+        Some("HttpBody(HttpBody { is_response: true, content_bytes: None })")
+    );
+    assert_eq!(told(odd).as_deref(), Some("HttpStatus(200)"));
+}
+
+#[test]
 fn in_a_tunnel_both_sides_are_read_anew() {
     let connect = b"CONNECT proxied.example:443 HTTP/1.1\r\nHost: x\r\n\r\n";
     let established = b"HTTP/1.1 200 Connection established\r\n\r\n";

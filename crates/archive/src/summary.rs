@@ -1,0 +1,235 @@
+//! A finished hour of the detector made into an hourly record.
+//!
+//! In: a [`Summary`] and what it does not say itself ([`About`]). Out: an [`Hour`] without a revision. Not its job: judging
+//! anything anew, settling (`settle`).
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use balefire_detect::{Address, Class, ControlServer, CountryRow as Traffic, Evidence, Reject, Summary};
+
+use crate::count::HOSTING;
+use crate::record::{CountryRow, HOUR_S, Hour, PairRow, SCHEMA_VERSION, SensorHour, ServerRow};
+
+/// What a summary does not say of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Name of the tap.
+    pub sensor_id: String,
+    /// Country of the tap, two letters.
+    pub home_country: Option<String>,
+    /// Over the settings that decide findings; `crate::settings_hash`.
+    pub settings_hash: String,
+    /// Of the program.
+    pub version: String,
+    /// Name and date of the threat intelligence in use.
+    pub intel: Option<(String, String)>,
+}
+
+const NS_PER_S: i64 = 1_000_000_000;
+
+impl Hour {
+    /// The record of an hour as known at its end.
+    pub fn from_summary(summary: &Summary, about: &About) -> Self {
+        let hour_s = summary.period.start_ns.div_euclid(NS_PER_S).div_euclid(HOUR_S) * HOUR_S;
+        let mut hour = Self {
+            hour_s,
+            sensor_id: about.sensor_id.clone(),
+            revision: 0,
+            watched: watched(summary, about),
+            servers: summary.servers.iter().map(server_row).collect(),
+            pairs: summary.servers.iter().flat_map(pair_rows).collect(),
+            countries: summary.countries.iter().map(country_row).collect(),
+        };
+        hour.arrange();
+        hour
+    }
+}
+
+/// Who a server is, see `schema.md`.
+pub fn identity(server: &ControlServer) -> String {
+    let (port, protocol) = (server.port, server.transport.name());
+    let place = match server.address.ip() {
+        IpAddr::V4(ip) => format!("{ip}:{port}/{protocol}"),
+        IpAddr::V6(ip) => format!("[{ip}]:{port}/{protocol}"),
+    };
+    match server.names.first() {
+        Some(name) if server.behind_relay => format!("{name} via {place}"),
+        _ => place,
+    }
+}
+
+/// Sixteen hexadecimal digits over a text of settings.
+pub fn settings_hash(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn watched(summary: &Summary, about: &About) -> SensorHour {
+    let accounting = &summary.accounting;
+    let frames_of = |not_ip: bool| -> u64 {
+        let rejects = accounting.rejects.iter();
+        let of_kind = rejects.filter(|(reason, _)| (*reason == Reject::NotIp) == not_ip);
+        of_kind.map(|(_, frames)| frames).sum()
+    };
+    let source = &summary.country_source;
+    SensorHour {
+        schema_version: SCHEMA_VERSION,
+        partial: summary.period.partial,
+        settled: false,
+        parts: 1,
+        first_packet_ns: summary.first_packet_ns,
+        last_packet_ns: summary.last_packet_ns,
+        received: count(accounting.received),
+        wire_bytes: count(accounting.wire_bytes),
+        decoded: count(accounting.decoded),
+        not_ip: count(frames_of(true)),
+        rejected: count(frames_of(false) + accounting.decode_panics),
+        decode_panics: count(accounting.decode_panics),
+        queue_drops: count(accounting.queue_drops.iter().map(|queue| queue.frames).sum()),
+        late: count(accounting.late),
+        kernel_drops: accounting.kernel_drops.map(count),
+        interface_drops: accounting.interface_drops.map(count),
+        gaps: None,
+        evictions: None,
+        clock_steps: None,
+        sampling: 1.0,
+        hosts: count(summary.totals.hosts),
+        destinations: count(summary.totals.destinations),
+        connections: count(summary.totals.connections),
+        timelines: count(summary.totals.timelines),
+        servers: 0,
+        controlled_hosts: 0,
+        peers: None,
+        country_source: text(&source.name),
+        country_date: text(&source.date),
+        country_meaning: text(source.meaning),
+        intel_source: about.intel.as_ref().map(|(name, _)| text(name)),
+        intel_date: about.intel.as_ref().map(|(_, date)| text(date)),
+        home_country: about.home_country.clone(),
+        settings_hash: about.settings_hash.clone(),
+        version: about.version.clone(),
+    }
+}
+
+fn server_row(server: &ControlServer) -> ServerRow {
+    let names: Vec<String> = server.names.iter().map(|name| text(name)).collect();
+    let kinds: Vec<&str> = server.kinds().into_iter().map(|kind| kind.name()).collect();
+    ServerRow {
+        server: text(&identity(server)),
+        address: server.address.to_string(),
+        port: i64::from(server.port),
+        protocol: server.transport.name().to_owned(),
+        behind_relay: server.behind_relay,
+        names: Some(names.join(" ")).filter(|names| !names.is_empty()),
+        country: text(server.country.code()),
+        asn: None,
+        class: class(server.class),
+        class_at_close: class(server.class),
+        score: decimals(server.score, 4),
+        kinds: kinds.join(" "),
+        first_ns: server.first_ns,
+        last_ns: server.last_ns,
+        check_ins: count(server.check_ins),
+        hosts: 0,
+    }
+}
+
+/// One row per host; its evidence is in order of the score, best first.
+fn pair_rows(server: &ControlServer) -> impl Iterator<Item = PairRow> {
+    server.hosts.iter().filter_map(|&host| {
+        let signs: Vec<&Evidence> = server.evidence.iter().filter(|sign| sign.host == host).collect();
+        let best = signs.first()?;
+        let mut kinds: Vec<&str> = Vec::new();
+        for sign in &signs {
+            if !kinds.contains(&sign.kind.name()) {
+                kinds.push(sign.kind.name());
+            }
+        }
+        Some(PairRow {
+            host: host.to_string(),
+            host_network: network(host),
+            server: text(&identity(server)),
+            address: server.address.to_string(),
+            port: i64::from(server.port),
+            protocol: server.transport.name().to_owned(),
+            country: text(server.country.code()),
+            class: class(server.class),
+            class_at_close: class(server.class),
+            score: decimals(best.score, 4),
+            name: signs.iter().find_map(|sign| sign.name.as_deref()).map(text),
+            kinds: kinds.join(" "),
+            check_ins: count(signs.iter().map(|sign| sign.check_ins).max()?),
+            bytes_out: None,
+            bytes_in: None,
+            interval_s: decimals(best.interval_s, 3),
+            jitter: decimals(best.jitter, 4),
+            first_ns: signs.iter().map(|sign| sign.first_ns).min()?,
+            last_ns: signs.iter().map(|sign| sign.last_ns).max()?,
+            parts: parts(best),
+        })
+    })
+}
+
+fn country_row(row: &Traffic) -> CountryRow {
+    CountryRow {
+        role: HOSTING.to_owned(),
+        country: text(row.country.code()),
+        servers: 0,
+        hosts: 0,
+        connections: count(row.connections),
+        bytes_out: count(row.bytes_out),
+        bytes_in: count(row.bytes_in),
+        packets: count(row.packets),
+        peers: None,
+        peers_sketch: None,
+    }
+}
+
+fn class(class: Class) -> i64 {
+    match class {
+        Class::Suspected => 1,
+        Class::Probable => 2,
+        Class::Confirmed => 3,
+    }
+}
+
+/// The address itself, or the /64 it is in: what a household or a machine with changing addresses keeps (RFC 7421).
+fn network(address: Address) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("{}/64", Ipv6Addr::from(u128::from(ip) >> 64 << 64)),
+    }
+}
+
+fn parts(evidence: &Evidence) -> Option<String> {
+    let parts = evidence.parts.iter();
+    let parts: Vec<String> = parts
+        .map(|part| format!("{}={}", part.name, decimals(part.log_odds, 2)))
+        .collect();
+    Some(parts.join(" ")).filter(|parts| !parts.is_empty())
+}
+
+/// What cannot be in a record becomes visible; names come from `track` as printable ASCII already.
+fn text(text: &str) -> String {
+    let printable = |letter: char| {
+        if letter.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            letter
+        }
+    };
+    text.chars().map(printable).collect()
+}
+
+/// SQLite and Parquet count to 2^63.
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Rounded, so that the last bits of a logarithm do not make two words of one; 0 for what is no number.
+fn decimals(number: f64, places: i32) -> f64 {
+    let scale = 10f64.powi(places);
+    let rounded = (number * scale).round() / scale;
+    if rounded.is_finite() { rounded + 0.0 } else { 0.0 }
+}

@@ -1,0 +1,118 @@
+//! How many hosts show which client: JA4 fingerprints of TLS, User-Agents of plain HTTP.
+//!
+//! In: a fingerprint and the host that showed it. Out: about how many different hosts did, over all workers once their parts are
+//! merged. Not its job: what a client is.
+//!
+//! Hosts are counted in 256 bits per fingerprint: exact enough up to about a thousand, and above that a client is common.
+
+use balefire_decode::Address;
+
+use crate::table::{Entry, Table};
+use crate::tunnel::{Distinct, fnv};
+
+/// Fingerprints kept per worker. A network shows some hundreds; the coldest of more goes.
+const MOST: usize = 1 << 14;
+
+/// Of one fingerprint, by its seeded hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Client {
+    pub(crate) hash: u64,
+    pub(crate) hosts: Distinct<4>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    client: Client,
+    again: bool,
+}
+
+impl Entry for Shown {
+    fn hash(&self) -> u64 {
+        self.client.hash
+    }
+
+    fn second_chance(&mut self) -> bool {
+        std::mem::take(&mut self.again)
+    }
+}
+
+/// The clients of one worker's hosts.
+#[derive(Debug)]
+pub(crate) struct Clients(Table<Shown>);
+
+impl Clients {
+    pub(crate) fn new() -> Self {
+        Self(Table::new(MOST))
+    }
+
+    /// `host` showed the fingerprint with this hash.
+    pub(crate) fn shown(&mut self, hash: u64, host: Address) {
+        // Not seeded, so that the estimate is the same in every run.
+        let host = fnv(host.octets());
+        let found = self.0.find(hash, |shown| shown.client.hash == hash);
+        if let Some(shown) = found.and_then(|slot| self.0.at_mut(slot)) {
+            shown.again = true;
+            shown.client.hosts.add(host);
+            return;
+        }
+        let mut hosts = Distinct::default();
+        hosts.add(host);
+        self.0.insert(Shown {
+            client: Client { hash, hosts },
+            again: false,
+        });
+    }
+
+    /// About how many hosts showed it.
+    pub(crate) fn hosts(&self, hash: u64) -> Option<f64> {
+        let slot = self.0.find(hash, |shown| shown.client.hash == hash)?;
+        self.0.at(slot).map(|shown| shown.client.hosts.estimate())
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = Client> + '_ {
+        self.0.iter().map(|shown| shown.client)
+    }
+
+    pub(crate) fn evicted(&self) -> u64 {
+        self.0.evicted()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+}
+
+/// One entry for each fingerprint, in order.
+pub(crate) fn settle(clients: &mut Vec<Client>) {
+    clients.sort_unstable();
+    clients.dedup_by(|next, kept| {
+        let same = next.hash == kept.hash;
+        if same {
+            kept.hosts.merge(&next.hosts);
+        }
+        same
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_counted_once_over_workers() {
+        let host = |last: u8| Address::v4([10, 0, 0, last]);
+        let (mut one, mut two) = (Clients::new(), Clients::new());
+        for last in 0..20 {
+            one.shown(7 << 32, host(last));
+            one.shown(7 << 32, host(last));
+            two.shown(7 << 32, host(last + 10));
+        }
+        two.shown(9 << 32, host(1));
+        let mut all: Vec<Client> = one.all().chain(two.all()).collect();
+        settle(&mut all);
+        assert_eq!(all.len(), 2);
+        let hosts = |at: usize| all[at].hosts.estimate().round();
+        assert!((28.0..=33.0).contains(&hosts(0)), "{}", hosts(0));
+        assert_eq!((hosts(1), one.hosts(9 << 32)), (1.0, None));
+    }
+}

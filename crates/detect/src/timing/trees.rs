@@ -1,0 +1,187 @@
+//! The fitted table, walked.
+//!
+//! In: the measures of a timeline. Out: what the trees add to each part of the score, thousandths of a natural logarithm. Not its
+//! job: measuring, fitting, or what becomes of the sums.
+//!
+//! What a question moves is known before any timeline is: so each leaf keeps what the way to it adds to every part, summed when
+//! this is compiled, and walking a tree is comparing and stepping only.
+
+use super::shape::{MEASURES, PART_OF, PARTS};
+use super::table::{BASE, NODES, ROOTS};
+
+/// A question of a tree, or a leaf, as the table is written. Every node knows the estimate if the way ended there, so a step is
+/// worth the difference to the node before it, and that is what the measure asked adds to its part.
+#[derive(Clone, Copy)]
+pub(super) struct Node {
+    /// Above it the way goes to the second child; infinite in a leaf.
+    pub(super) cut: f32,
+    /// The second follows it; a leaf's is itself.
+    pub(super) first_child: u16,
+    /// Thousandths of a natural logarithm.
+    pub(super) value: i16,
+    /// The measure asked.
+    pub(super) measure: u8,
+}
+
+/// Trees are in the order of their worth, and most timelines are plainly people: after so many trees, those below these log-odds
+/// (thousandths) are not asked further. Of generated beacons that end above -4, fewer than one in a thousand is below.
+const HOPELESS: [(usize, i32); 3] = [(24, -8000), (48, -6600), (90, -5600)];
+
+/// What the trees add to each part.
+pub(super) type Thousandths = [i32; PARTS.len()];
+
+/// Parts of a leaf, padded to what is added at a time.
+const LANES: usize = 8;
+const _: () = assert!(PARTS.len() <= LANES);
+/// Measures, padded to a power of two: then no place needs a check.
+const PADDED: usize = MEASURES.next_power_of_two();
+/// Trees walked side by side: each waits for its own loads, together they wait once.
+const AT_A_TIME: usize = 6;
+
+/// A node as it is walked: eight to a cache line.
+#[derive(Clone, Copy)]
+struct Step {
+    cut: f32,
+    /// From here to the first child; 0 in a leaf, whose cut is infinite: it stays.
+    ahead: u8,
+    measure: u8,
+    /// Leaves before this node; in a leaf, its place in [`LEAVES`].
+    leaf: u16,
+}
+
+static STEPS: [Step; NODES.len()] = {
+    let mut steps = [Step {
+        cut: 0.0,
+        ahead: 0,
+        measure: 0,
+        leaf: 0,
+    }; NODES.len()];
+    let (mut at, mut leaves) = (0, 0);
+    while at < NODES.len() {
+        let node = &NODES[at];
+        let ahead = node.first_child as usize - at;
+        assert!(ahead < 256 && (node.measure as usize) < MEASURES);
+        steps[at] = Step {
+            cut: node.cut,
+            ahead: ahead as u8,
+            measure: node.measure,
+            leaf: leaves,
+        };
+        leaves += (ahead == 0) as u16;
+        at += 1;
+    }
+    steps
+};
+
+/// What the way to each node adds, by part.
+const WAYS: [[i16; LANES]; NODES.len()] = {
+    let mut ways = [[0; LANES]; NODES.len()];
+    let mut root = 0;
+    while root < ROOTS.len() {
+        // A root's own estimate belongs to no measure: it goes to the first part, the number of check-ins.
+        ways[ROOTS[root] as usize][0] = NODES[ROOTS[root] as usize].value;
+        root += 1;
+    }
+    let mut at = 0;
+    // Children stand behind their parents.
+    while at < NODES.len() {
+        let node = &NODES[at];
+        let mut child = node.first_child as usize;
+        let last = if child == at { child } else { child + 2 };
+        while child < last {
+            ways[child] = ways[at];
+            ways[child][PART_OF[node.measure as usize] as usize] += NODES[child].value - node.value;
+            child += 1;
+        }
+        at += 1;
+    }
+    ways
+};
+
+const LEAF_COUNT: usize = {
+    let (mut at, mut leaves) = (0, 0);
+    while at < NODES.len() {
+        leaves += (NODES[at].first_child as usize == at) as usize;
+        at += 1;
+    }
+    leaves
+};
+
+static LEAVES: [[i16; LANES]; LEAF_COUNT] = {
+    let mut leaves = [[0; LANES]; LEAF_COUNT];
+    let (mut at, mut leaf) = (0, 0);
+    while at < NODES.len() {
+        if NODES[at].first_child as usize == at {
+            leaves[leaf] = WAYS[at];
+            leaf += 1;
+        }
+        at += 1;
+    }
+    leaves
+};
+
+/// Steps of the longest way from a root to a leaf.
+const DEPTH: usize = {
+    let mut depths = [0; NODES.len()];
+    let (mut at, mut most) = (0, 0);
+    while at < NODES.len() {
+        let child = NODES[at].first_child as usize;
+        if child != at {
+            depths[child] = depths[at] + 1;
+            depths[child + 1] = depths[at] + 1;
+        }
+        if depths[at] > most {
+            most = depths[at];
+        }
+        at += 1;
+    }
+    most
+};
+
+/// Asks the trees, all or until a timeline is hopeless.
+pub(super) fn ask(measures: &[f32; MEASURES]) -> Thousandths {
+    let mut padded = [0.0; PADDED];
+    padded[..MEASURES].copy_from_slice(measures);
+    let mut sums = [0; LANES];
+    let mut asked = 0;
+    for (upto, hopeless) in HOPELESS {
+        add(&ROOTS[asked..upto], &padded, &mut sums);
+        asked = upto;
+        if BASE + sums.iter().sum::<i32>() < hopeless {
+            asked = ROOTS.len();
+            break;
+        }
+    }
+    add(&ROOTS[asked..], &padded, &mut sums);
+    std::array::from_fn(|part| sums[part])
+}
+
+/// Adds what some trees say.
+fn add(roots: &[u16], measures: &[f32; PADDED], sums: &mut [i32; LANES]) {
+    let (groups, others) = roots.as_chunks::<AT_A_TIME>();
+    for group in groups {
+        walk(*group, measures, sums);
+    }
+    for root in others {
+        walk([*root], measures, sums);
+    }
+}
+
+/// Walks some trees side by side from root to leaf.
+#[inline]
+fn walk<const N: usize>(roots: [u16; N], measures: &[f32; PADDED], sums: &mut [i32; LANES]) {
+    let mut places = roots.map(usize::from);
+    for _ in 0..DEPTH {
+        for place in &mut places {
+            let step = &STEPS[*place];
+            let above = measures[usize::from(step.measure) % PADDED] > step.cut;
+            *place += usize::from(step.ahead) + usize::from(above);
+        }
+    }
+    for place in places {
+        let leaf = &LEAVES[usize::from(STEPS[place].leaf)];
+        for (sum, value) in sums.iter_mut().zip(leaf) {
+            *sum += i32::from(*value);
+        }
+    }
+}
