@@ -5,7 +5,9 @@
 pub mod boost;
 pub mod child;
 pub mod corpora;
+pub mod hours;
 pub mod loops;
+pub mod offices;
 pub mod runs;
 pub mod stages;
 pub mod variants;

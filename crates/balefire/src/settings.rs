@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Failure;
 use crate::flags::{LiveFlags, SettingFlags};
-use crate::values::{Count, CountryCode, Memory, Network, Score, SensorName};
+use crate::values::{Count, CountryCode, Memory, Network, Score, SensorName, SetSizes};
 
 /// Everything that can be set, in the sections of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) capture: CaptureSection,
     pub(crate) limits: LimitsSection,
     pub(crate) archive: ArchiveSection,
+    pub(crate) report: ReportSection,
 }
 
 /// `[sensor]`
@@ -61,6 +62,12 @@ pub(crate) struct DetectSection {
     /// Country database; absent for the built-in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) country_db: Option<PathBuf>,
+    /// Lists of threat intelligence, or folders of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) intel: Vec<PathBuf>,
+    /// The allowlist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allowlist: Option<PathBuf>,
 }
 
 impl Default for DetectSection {
@@ -73,6 +80,8 @@ impl Default for DetectSection {
             suspected: Score(suspected),
             probable: Score(probable),
             country_db: None,
+            intel: Vec::new(),
+            allowlist: None,
         }
     }
 }
@@ -178,6 +187,14 @@ impl Default for ArchiveSection {
             keep_parquet_days: Count(0),
         }
     }
+}
+
+/// `[report]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ReportSection {
+    /// Where the sizes of sets of hosts controlled by one server begin.
+    pub(crate) set_sizes: SetSizes,
 }
 
 impl Settings {
@@ -314,6 +331,12 @@ impl Settings {
         }
         if let Some(path) = &flags.country_db {
             self.detect.country_db = Some(path.clone());
+        }
+        if !flags.intel.is_empty() {
+            self.detect.intel.clone_from(&flags.intel);
+        }
+        if let Some(path) = &flags.allowlist {
+            self.detect.allowlist = Some(path.clone());
         }
         self.detect.score_internal |= flags.score_internal;
         Ok(())
