@@ -67,7 +67,7 @@ fn named(text: &str) -> Option<(i64, i64)> {
         }
         _ => return None,
     };
-    let second = |date: Date| Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second());
+    let second = |date: Date| Some(date.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp().as_second());
     Some((second(date)?, second(end)?))
 }
 
