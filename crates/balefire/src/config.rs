@@ -12,20 +12,31 @@ use crate::{lists, output, plan, read};
 pub(crate) fn run(command: &ConfigCommand) -> Result<Exit, Failure> {
     match command {
         ConfigCommand::Check(flags) => check(flags)?,
-        ConfigCommand::Dump(flags) => output::print(&format!("{}\n{}", head(), Settings::load(flags)?.dump()?))?,
+        ConfigCommand::Dump(flags) => output::print(&dump(&Settings::load(flags)?)?)?,
     }
     Ok(Exit::Done)
 }
 
-/// What the settings themselves cannot say.
-fn head() -> String {
-    format!(
+/// The settings, and before them what they cannot say themselves.
+fn dump(settings: &Settings) -> Result<String, Failure> {
+    let tables = settings.table_limits()?;
+    let head = format!(
         "# balefire {}: the settings in effect; this is a settings file for --config.\n\
          # [home] without networks: {}; live adds the networks of its interface.\n\
-         # [detect] without country_db: the built-in countries of registration.\n",
+         # [detect] without country_db: the built-in countries of registration.\n\
+         # [limits] memory = \"{}\" (without: 1GiB a worker) gives each worker at most: connections = {}, hosts = {},\n\
+         # addresses = {}, pairs = {}, timelines = {}, names = {}; each can be set by hand.\n",
         env!("CARGO_PKG_VERSION"),
         Home::DEFAULT_NETWORKS.join(", "),
-    )
+        String::from(settings.memory()),
+        tables.connections,
+        tables.detect.hosts,
+        tables.detect.addresses,
+        tables.detect.pairs,
+        tables.detect.timelines,
+        tables.detect.names,
+    );
+    Ok(format!("{head}\n{}", settings.dump()?))
 }
 
 /// Reads everything a run would read before it starts.

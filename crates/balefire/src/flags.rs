@@ -296,6 +296,11 @@ pub(crate) struct SettingFlags {
     #[arg(long, value_name = "N", help_heading = "Settings")]
     pub(crate) queue_blocks: Option<u32>,
 
+    /// Most memory of the run, as 512MiB or 2GiB: the tables are sized by it, and let the coldest go when full. [default:
+    /// 1GiB a worker]
+    #[arg(long, value_name = "SIZE", help_heading = "Settings")]
+    pub(crate) memory: Option<String>,
+
     /// Take only what this BPF expression lets through.
     #[arg(long, value_name = "BPF", help_heading = "Settings")]
     pub(crate) filter: Option<String>,
@@ -326,6 +331,10 @@ pub(crate) struct OutputFlags {
     /// Explain one server in place of the page: ADDRESS, ADDRESS:PORT or NAME. (JSON has all explanations, always.)
     #[arg(long, value_name = "SERVER", help_heading = "Output")]
     pub(crate) why: Option<String>,
+
+    /// Take the time of every stage of every thread, and print it on standard error at the end (in JSON too, as `profile`).
+    #[arg(long, help_heading = "Output")]
+    pub(crate) profile: bool,
 
     /// No progress, no live figures; errors only.
     #[arg(long, short, action = ArgAction::SetTrue, help_heading = "Output")]

@@ -17,6 +17,7 @@ mod live;
 mod logs;
 mod output;
 mod plan;
+mod profile;
 mod read;
 mod report;
 mod run;

@@ -62,6 +62,7 @@ impl Plan {
         let detect = Arc::new(detect_settings(settings, interface_networks)?);
         let hours = asked.output.as_ref().map(|folder| HourFiles::open(folder, &sensor));
         let hours = hours.transpose().map_err(|error| Failure::failed(error.to_string()))?;
+        let tables = settings.table_limits()?;
         let archive = match &asked.output {
             Some(folder) if settings.archive.write && !asked.no_archive => {
                 let archive = Archive::open(&folder.join(FOLDER), retention(settings));
@@ -81,7 +82,9 @@ impl Plan {
                 workers: settings.run.workers.size(),
                 queue_blocks: settings.run.queue_blocks.size(),
                 keep_timelines: asked.scores.is_some() || asked.why.is_some(),
-                connections: settings.limits.connections.size(),
+                connections: tables.connections,
+                payload_buffers: tables.payload_buffers,
+                profile: asked.profile,
                 ..balefire_pipeline::Settings::default()
             },
             shared,
@@ -119,7 +122,6 @@ fn retention(settings: &Settings) -> Retention {
 }
 
 fn detect_settings(settings: &Settings, interface_networks: &[String]) -> Result<balefire_detect::Settings, Failure> {
-    let limits = &settings.limits;
     Ok(balefire_detect::Settings {
         home: settings.home(interface_networks)?,
         home_country: settings.home.country.map(|code| code.0),
@@ -128,13 +130,7 @@ fn detect_settings(settings: &Settings, interface_networks: &[String]) -> Result
             suspected: settings.detect.suspected.0,
             probable: settings.detect.probable.0,
         },
-        limits: balefire_detect::Limits {
-            hosts: limits.hosts.size(),
-            addresses: limits.addresses.size(),
-            pairs: limits.pairs.size(),
-            timelines: limits.timelines.size(),
-            names: limits.names.size(),
-        },
+        limits: settings.table_limits()?.detect,
         // Keys of the tables are chosen by attackers, so the seed is one they cannot know.
         hash_seed: RandomState::new().hash_one(0u8),
     })

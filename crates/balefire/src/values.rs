@@ -32,6 +32,46 @@ impl<const LOW: u64, const HIGH: u64> TryFrom<u64> for Count<LOW, HIGH> {
     }
 }
 
+/// An amount of memory, as written: bytes, or a number with KiB, MiB or GiB (or K, M, G, meant the same).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Memory(pub(crate) u64);
+
+impl TryFrom<String> for Memory {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let trimmed = text.trim();
+        let digits = trimmed.len() - trimmed.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+        let (number, unit) = trimmed.split_at(digits);
+        let shift = match unit.trim().to_ascii_lowercase().as_str() {
+            "" | "b" => Some(0),
+            "k" | "kib" => Some(10),
+            "m" | "mib" => Some(20),
+            "g" | "gib" => Some(30),
+            _ => None,
+        };
+        let bytes = number.parse::<u64>().ok().zip(shift);
+        let bytes = bytes.and_then(|(number, shift)| number.checked_mul(1 << shift));
+        bytes
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is no amount of memory: write it as 512MiB or 2GiB"))
+    }
+}
+
+impl From<Memory> for String {
+    fn from(memory: Memory) -> Self {
+        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let whole = units
+            .iter()
+            .find(|(shift, _)| memory.0 > 0 && memory.0.trailing_zeros() >= *shift);
+        whole.map_or_else(
+            || memory.0.to_string(),
+            |(shift, unit)| format!("{}{unit}", memory.0 >> shift),
+        )
+    }
+}
+
 /// A score.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64")]

@@ -78,6 +78,7 @@ enum Octet {
 /// The networks behind the tap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
+    /// As configured, for people.
     networks: Vec<Network>,
     /// By the first octet of an IPv4 address, and of an IPv6 address: asked several times per connection, and nearly always
     /// enough.
@@ -208,6 +209,33 @@ mod tests {
                 prop_assert_eq!(home.contains(Address::v6(bits.to_be_bytes())), expected);
             }
         }
+    }
+
+    #[test]
+    fn an_address_is_inside_if_a_network_holds_it() {
+        let texts = [
+            "10.0.0.0/8",
+            "10.1.0.0/16",
+            "10.255.255.255",
+            "11.0.0.0/32",
+            "2001:db8::/32",
+            "2001:db8:1::/48",
+            "::/128",
+        ];
+        let home = Home::parse(texts).unwrap();
+        let edges = home.networks.iter().flat_map(|net| [net.bits, net.bits | !net.mask]);
+        let around = edges.flat_map(|edge| [edge.wrapping_sub(1), edge, edge.wrapping_add(1)]);
+        for bits in around.chain([0, 1, u128::MAX]) {
+            let address = Address::v6(bits.to_be_bytes());
+            let expected = home.networks.iter().any(|net| bits & net.mask == net.bits);
+            assert_eq!(home.contains(address), expected, "{address}");
+        }
+        assert!(
+            Home::parse(["0.0.0.0/0", "::/0"])
+                .unwrap()
+                .contains(Address::v6([0xff; 16]))
+        );
+        assert!(!Home::parse([]).unwrap().contains(Address::v4([10, 0, 0, 1])));
     }
 
     #[test]

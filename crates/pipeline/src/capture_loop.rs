@@ -18,6 +18,7 @@ use crate::collector::Report;
 use crate::dispatch::Dispatcher;
 use crate::gauges::Gauges;
 use crate::hours::{HourClock, Step};
+use crate::profile::{Stage, Watch};
 use crate::queue::{Batch, BlockPool, HourMark, Lane, Message};
 
 /// How often kernel and interface losses are read.
@@ -75,6 +76,7 @@ pub(crate) struct CaptureLoop {
     kernel_read: Instant,
     kernel_now: KernelCounters,
     kernel_at_hour: KernelCounters,
+    watch: Watch,
 }
 
 /// What [`CaptureLoop::new`] is given besides the source.
@@ -87,6 +89,7 @@ pub(crate) struct Wiring {
     pub(crate) parker: Parker,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) reports: Sender<Report>,
+    pub(crate) watch: Watch,
 }
 
 impl CaptureLoop {
@@ -100,6 +103,7 @@ impl CaptureLoop {
             parker,
             gauges,
             reports,
+            watch,
         } = wiring;
         let workers = lanes.len();
         Self {
@@ -125,11 +129,13 @@ impl CaptureLoop {
             kernel_read: Instant::now(),
             kernel_now: KernelCounters::default(),
             kernel_at_hour: KernelCounters::default(),
+            watch,
         }
     }
 
     /// Runs until the source ends, fails, or `stop` is set; then ends the last hour and the workers.
     pub(crate) fn run(mut self, stop: &AtomicBool) {
+        self.watch.start();
         let error = match self.capture(stop) {
             Ok(()) => None,
             Err(Ended::Source(error)) => Some(error),
@@ -145,6 +151,8 @@ impl CaptureLoop {
             error,
             hours_watched: self.clock.watched(),
         };
+        self.watch.lap(Stage::Dispatch);
+        self.gauges.keep_profile(&self.watch);
         let _ = self.reports.send(Report::CaptureEnd(Box::new(end)));
     }
 
@@ -154,7 +162,10 @@ impl CaptureLoop {
             let Some(block) = self.pool.fill(index) else { continue };
             block.clear();
             let asleep = Instant::now();
+            self.watch.lap(Stage::Dispatch);
             let fill = self.source.fill(block).map_err(Ended::Source)?;
+            self.watch
+                .lap(if fill == Fill::Idle { Stage::Wait } else { Stage::Read });
             self.hand_out(index)?;
             self.show();
             match fill {
@@ -381,9 +392,11 @@ impl CaptureLoop {
     }
 
     fn nap(&mut self) {
+        self.watch.lap(Stage::Dispatch);
         let asleep = Instant::now();
         self.parker.park_timeout(NAP);
         self.idle_ns += u64::try_from(asleep.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.watch.lap(Stage::Wait);
     }
 
     fn read_kernel(&mut self, now: bool) {

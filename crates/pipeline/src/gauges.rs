@@ -13,6 +13,7 @@ use crossbeam::utils::CachePadded;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
+use crate::profile::{self, ThreadProfile};
 use crate::run::{LatencyNs, QueueGauge, Snapshot, ThreadUse};
 
 /// Written by the capture thread.
@@ -56,6 +57,8 @@ pub(crate) struct Gauges {
     queue_blocks: usize,
     live: bool,
     started: Instant,
+    /// Of the threads that have ended.
+    profiles: Mutex<Vec<ThreadProfile>>,
 }
 
 impl WorkerGauges {
@@ -89,6 +92,7 @@ impl Gauges {
             queue_blocks,
             live,
             started: Instant::now(),
+            profiles: Mutex::new(Vec::new()),
         })
     }
 
@@ -108,6 +112,26 @@ impl Gauges {
             p999: all.value_at_quantile(0.999),
             max: all.max(),
         }
+    }
+
+    /// A thread ends: keeps what its watch says, if it runs.
+    pub(crate) fn keep_profile(&self, watch: &profile::Watch) {
+        self.profiles.lock().extend(watch.profile());
+    }
+
+    /// The profiles of all threads that have ended, by name, the capture thread first.
+    pub(crate) fn take_profiles(&self) -> Vec<ThreadProfile> {
+        let mut profiles = std::mem::take(&mut *self.profiles.lock());
+        let number = |name: &str| {
+            name.strip_prefix("worker-")
+                .and_then(|digits| digits.parse::<u32>().ok())
+        };
+        profiles.sort_by_key(|profile| match number(&profile.name) {
+            _ if profile.name == "capture" => (0, 0),
+            Some(number) => (1, number),
+            None => (2, 0),
+        });
+        profiles
     }
 
     fn accounting(&self) -> Accounting {

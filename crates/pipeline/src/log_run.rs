@@ -19,6 +19,7 @@ use crate::dispatch::Dispatcher;
 use crate::gauges::Gauges;
 use crate::hours::{HourClock, Step};
 use crate::log_source::{LogFault, LogInput, LogSource};
+use crate::profile::Watch;
 use crate::queue::HourMark;
 use crate::run::{Observer, Outcome, PipelineError, Settings, spawn};
 use crate::worker::WorkerCounts;
@@ -114,6 +115,7 @@ pub fn run_logs(
             gauges,
             keep_timelines: settings.keep_timelines,
             observer,
+            watch: Watch::new(false),
         }
         .run();
         if collected.is_err() {

@@ -16,6 +16,7 @@ use crossbeam::queue::ArrayQueue;
 
 use crate::collector::Report;
 use crate::gauges::{Gauges, WorkerGauges};
+use crate::profile::{Stage, Timed, Watch};
 use crate::queue::{Batch, HourMark, Inbox, Message};
 
 /// Frames decoded before any table is touched, so that their table lines can be fetched from memory side by side.
@@ -66,6 +67,7 @@ pub(crate) struct Worker {
     pub(crate) tracker: Tracker,
     pub(crate) detector: Detector,
     pub(crate) keep_timelines: bool,
+    pub(crate) watch: Watch,
 }
 
 impl Worker {
@@ -74,9 +76,11 @@ impl Worker {
         let mut counts = WorkerCounts::default();
         let mut totals = WorkerCounts::default();
         let mut idle_ns = 0;
+        self.watch.start();
         loop {
             let message = self.inbox.pop(&mut idle_ns);
             self.own_gauges().idle_ns.store(idle_ns, Relaxed);
+            self.watch.lap(Stage::Wait);
             match message {
                 Message::Frames(batch) => self.batch(batch, &mut counts, &totals),
                 Message::Hour(mark) => {
@@ -147,7 +151,14 @@ impl Worker {
                     self.fragments.resolve(&mut arrival.packet, arrival.time_ns);
                 }
             }
-            self.tracker.batch(arrivals, &mut self.detector);
+            if self.watch.is_on() {
+                self.watch.lap(Stage::Decode);
+                self.tracker
+                    .batch(arrivals, &mut Timed::new(&mut self.detector, &mut self.watch));
+                self.watch.lap(Stage::Track);
+            } else {
+                self.tracker.batch(arrivals, &mut self.detector);
+            }
         }
     }
 
@@ -166,6 +177,7 @@ impl Worker {
             part,
             counts,
         });
+        self.watch.lap(Stage::Close);
     }
 
     fn end(mut self) {
@@ -175,6 +187,8 @@ impl Worker {
         } else {
             self.detector.finish()
         };
+        self.watch.lap(Stage::Close);
+        self.gauges.keep_profile(&self.watch);
         let _ = self.reports.send(Report::WorkerEnd(Box::new(part)));
     }
 

@@ -11,6 +11,7 @@ mod damage;
 mod hours;
 mod lists;
 mod logs;
+mod memory;
 mod report;
 mod settings;
 mod usage;
