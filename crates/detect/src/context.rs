@@ -189,7 +189,7 @@ const BRIEFEST: f64 = -2.5;
 /// Below this many, bursts in connections and queries are what any application does a few times.
 const ENOUGH_INDIRECT: u32 = 20;
 const PER_MISSING_INDIRECT: f64 = -0.2;
-/// Of a heartbeat half of that: how many there are is in the share of beacons among the periodic as well.
+/// Of bursts in one connection half of that: how many there are is in the share of beacons among the periodic as well.
 const PER_MISSING_BURST: f64 = -0.1;
 /// Resolvers forget names after their time to live, so a name in constant use is asked for at fixed intervals.
 const DNS: f64 = -2.0;
@@ -335,7 +335,11 @@ impl Context {
             // A few bursts in each of many connections are requests, not the life of one connection.
             EvidenceKind::Heartbeat => (
                 ENOUGH_INDIRECT,
-                PER_MISSING_BURST,
+                if facts.closed > 1 {
+                    PER_MISSING_INDIRECT
+                } else {
+                    PER_MISSING_BURST
+                },
                 facts.check_ins / facts.closed.max(1),
             ),
             _ => (0, 0.0, facts.check_ins),
