@@ -4,6 +4,7 @@
 
 pub mod boost;
 pub mod corpora;
+pub mod hours;
 pub mod loops;
 pub mod offices;
 pub mod runs;

@@ -7,7 +7,7 @@ use balefire_detect::Home;
 use crate::exit::{Exit, Failure};
 use crate::flags::{ConfigCommand, SettingFlags};
 use crate::settings::Settings;
-use crate::{output, plan, read};
+use crate::{lists, output, plan, read};
 
 pub(crate) fn run(command: &ConfigCommand) -> Result<Exit, Failure> {
     match command {
@@ -33,6 +33,8 @@ fn check(flags: &SettingFlags) -> Result<(), Failure> {
     let settings = Settings::load(flags)?;
     let countries = plan::countries(&settings)?;
     let home = settings.home(&[])?;
+    let loaded = lists::load(&settings)?;
+    loaded.remarks.iter().for_each(|remark| output::remark(remark));
     // An empty input compiles the filter and reads nothing.
     read::check_filter(&settings.capture.filter)?;
     let source = countries.source();
@@ -41,10 +43,11 @@ fn check(flags: &SettingFlags) -> Result<(), Failure> {
         .as_ref()
         .map_or_else(|| "defaults and flags".to_owned(), |path| path.display().to_string());
     output::print(&format!(
-        "{of}: good. Sensor {}, home {home}, workers {}, countries from {} of {}.\n",
+        "{of}: good. Sensor {}, home {home}, workers {}, countries from {} of {}, {}.\n",
         settings.sensor.name.as_str(),
         settings.run.workers.0,
         source.name,
         source.date,
+        loaded.words(),
     ))
 }

@@ -3,12 +3,16 @@
 //! In: flags, a settings file, signals. Out: pages, documents, files, an exit code. Not its job: any of the work between,
 //! which the libraries beside it do: `capture`, `decode`, `track`, `detect`, `pipeline`, `report`, `archive`.
 
+mod allow;
+mod archive;
 mod config;
 mod console;
 mod exit;
 mod flags;
+mod intel;
 mod interfaces;
 mod keep;
+mod lists;
 mod live;
 mod logs;
 mod output;
@@ -45,8 +49,11 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
         Command::Live(flags) => live::run(&flags),
         Command::Stats(flags) => stats::run(&flags),
         Command::Synth(flags) => synth::run(&flags),
+        Command::Archive(command) => archive::run(&command),
         Command::Report(flags) => report::run(&flags),
         Command::Interfaces => interfaces::run(),
+        Command::Intel(command) => intel::run(&command),
+        Command::Allow(command) => allow::run(&command),
         Command::Config(command) => config::run(&command),
     }
 }

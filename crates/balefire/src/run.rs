@@ -70,7 +70,7 @@ fn conclude(
     let elapsed_s = console.finish();
     let outcome = outcome.map_err(|error| Failure::failed(clean(&error.to_string())))?;
 
-    console.settle(&outcome.summary)?;
+    console.settle(&outcome.summary);
     if let Some(path) = &plan.scores {
         output::write_file(path, &scores_csv(&outcome.timelines))?;
     }

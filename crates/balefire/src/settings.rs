@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Failure;
 use crate::flags::{LiveFlags, SettingFlags};
-use crate::values::{Count, CountryCode, Network, Score, SensorName};
+use crate::values::{Count, CountryCode, Network, Score, SensorName, SetSizes};
 
 /// Everything that can be set, in the sections of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,7 @@ pub(crate) struct Settings {
     pub(crate) capture: CaptureSection,
     pub(crate) limits: LimitsSection,
     pub(crate) archive: ArchiveSection,
+    pub(crate) report: ReportSection,
 }
 
 /// `[sensor]`
@@ -60,6 +61,12 @@ pub(crate) struct DetectSection {
     /// Country database; absent for the built-in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) country_db: Option<PathBuf>,
+    /// Lists of threat intelligence, or folders of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) intel: Vec<PathBuf>,
+    /// The allowlist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allowlist: Option<PathBuf>,
 }
 
 impl Default for DetectSection {
@@ -72,6 +79,8 @@ impl Default for DetectSection {
             suspected: Score(suspected),
             probable: Score(probable),
             country_db: None,
+            intel: Vec::new(),
+            allowlist: None,
         }
     }
 }
@@ -188,6 +197,14 @@ impl Default for ArchiveSection {
     }
 }
 
+/// `[report]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ReportSection {
+    /// Where the sizes of sets of hosts controlled by one server begin.
+    pub(crate) set_sizes: SetSizes,
+}
+
 impl Settings {
     /// Defaults, then the file, then the flags.
     pub(crate) fn load(flags: &SettingFlags) -> Result<Self, Failure> {
@@ -279,6 +296,12 @@ impl Settings {
         }
         if let Some(path) = &flags.country_db {
             self.detect.country_db = Some(path.clone());
+        }
+        if !flags.intel.is_empty() {
+            self.detect.intel.clone_from(&flags.intel);
+        }
+        if let Some(path) = &flags.allowlist {
+            self.detect.allowlist = Some(path.clone());
         }
         self.detect.score_internal |= flags.score_internal;
         Ok(())

@@ -132,6 +132,38 @@ impl Default for SensorName {
     }
 }
 
+/// Where sizes of sets begin: from 1, each larger than the one before, at most 32.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<i64>", into = "Vec<i64>")]
+pub(crate) struct SetSizes(pub(crate) Vec<i64>);
+
+impl TryFrom<Vec<i64>> for SetSizes {
+    type Error = String;
+
+    fn try_from(sizes: Vec<i64>) -> Result<Self, Self::Error> {
+        let grows = sizes.windows(2).all(|pair| pair[0] < pair[1]);
+        if sizes.first() == Some(&1) && grows && sizes.len() <= 32 {
+            Ok(Self(sizes))
+        } else {
+            Err(format!(
+                "{sizes:?} are no sizes of sets: begin with 1, let each be larger than the one before, at most 32, as 1,2,10,100"
+            ))
+        }
+    }
+}
+
+impl From<SetSizes> for Vec<i64> {
+    fn from(sizes: SetSizes) -> Self {
+        sizes.0
+    }
+}
+
+impl Default for SetSizes {
+    fn default() -> Self {
+        Self(balefire_archive::SET_SIZES.to_vec())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +177,9 @@ mod tests {
         assert!(CountryCode::try_from("N1".to_owned()).is_err() && CountryCode::try_from("é".to_owned()).is_err());
         assert!(Network::try_from("10.0.0.0/33".to_owned()).is_err());
         assert!(is_sensor_name(SensorName::default().as_str()));
+        assert_eq!(SetSizes::try_from(SetSizes::default().0), Ok(SetSizes::default()));
+        for bad in [vec![], vec![2, 10], vec![1, 10, 10], (1..34).collect()] {
+            assert!(SetSizes::try_from(bad).is_err());
+        }
     }
 }

@@ -205,6 +205,8 @@ mod tests {
             first_ns: 0,
             last_ns: 9,
             timing: 0.9,
+            sent_bytes: None,
+            received_bytes: None,
             score,
             parts: vec![],
             innocent: vec![],
@@ -212,6 +214,7 @@ mod tests {
             histogram: Box::new([0; crate::INTERVAL_BINS]),
             hours: [0; 24],
             recent_ns: vec![],
+            intel: None,
         }
     }
 

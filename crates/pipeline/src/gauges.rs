@@ -211,6 +211,7 @@ impl Watch {
             timelines: sum(|w| &w.timelines),
             evictions: sum(|w| &w.evictions),
             packet_time_ns: (accounting.received > 0).then(|| gauges.capture.newest_ns.load(Relaxed)),
+            servers_total: shared.servers_total(),
             servers: shared.servers(SHOWN_SERVERS),
             countries: shared.country_rows(SHOWN_COUNTRIES),
             accounting,

@@ -302,6 +302,7 @@ impl Worker {
     }
 
     fn entries(&mut self, entries: &[Entry]) {
+        self.detector.refresh_lists();
         for entry in entries {
             self.replay.entry(entry, &mut self.detector);
         }
@@ -319,6 +320,7 @@ impl Worker {
     }
 
     fn hour(&mut self, mark: HourMark) {
+        self.detector.refresh_lists();
         if mark.last {
             self.replay.flush(&mut self.detector);
         } else {

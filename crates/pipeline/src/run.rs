@@ -122,6 +122,8 @@ pub struct Snapshot {
     pub evictions: u64,
     /// Time of the newest packet, nanoseconds since 1970.
     pub packet_time_ns: Option<i64>,
+    /// How many servers are suspected, in all workers.
+    pub servers_total: u64,
     /// Control servers as they stand, best first, at most 20; from the shared registry, without evidence.
     pub servers: Vec<ControlServer>,
     /// Countries by servers, at most 10.
@@ -269,3 +271,7 @@ pub(crate) fn spawn<'scope, T: Send + 'scope>(
         .spawn_scoped(scope, body)
         .map_err(PipelineError::Thread)
 }
+
+#[cfg(test)]
+#[path = "run/lists_tests.rs"]
+mod lists_tests;

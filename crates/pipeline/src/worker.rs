@@ -94,6 +94,7 @@ impl Worker {
             mut frames,
             handed_over,
         } = batch;
+        self.detector.refresh_lists();
         self.frames(&block, &frames, counts);
         drop(block);
         self.inbox.done();
@@ -151,6 +152,7 @@ impl Worker {
     }
 
     fn hour(&mut self, mark: HourMark, counts: WorkerCounts) {
+        self.detector.refresh_lists();
         if mark.last {
             self.tracker.flush(&mut self.detector);
         } else {
@@ -167,6 +169,7 @@ impl Worker {
     }
 
     fn end(mut self) {
+        self.detector.refresh_lists();
         let part = if self.keep_timelines {
             self.detector.finish_with_timelines()
         } else {

@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set up its surroundings fails")]
 
 mod answers;
+mod archive;
 mod bench;
+mod browser;
 mod captures;
 mod damage;
 mod hours;
+mod lists;
 mod logs;
+mod report;
 mod settings;
 mod usage;

@@ -131,6 +131,10 @@ impl Sums {
             .saturating_sub(width)
             .max(self.first)
             .min(INTERVAL_BINS - width);
+        // Nothing but pauses: no window fits behind them.
+        if self.first > to {
+            return (self.first, self.first);
+        }
         // Two rows at a time: a comparison waits for the one before it.
         let (mut most, mut at) = ([[-1.0_f32; 4]; 2], [[self.first as i32; 4]; 2]);
         let starts = self.weighted[self.first..=to].chunks(2);
