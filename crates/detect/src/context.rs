@@ -179,6 +179,8 @@ const RELAY: f64 = -5.0;
 const HOSTED_ABROAD: f64 = 0.3;
 /// A server that gives its name as nearly everything does.
 const NAMED: f64 = -1.0;
+/// A domain or a proxy's target has one in any case.
+const NAMED_ANYWAY: f64 = -0.7;
 /// Per unit of the share of connections that were opened together with another: browsers do, implants do not.
 const PER_PARALLEL: f64 = -3.0;
 const MOST_PARALLEL: f64 = -1.5;
@@ -421,7 +423,8 @@ impl Context {
                 BARE_HELLO * share(facts.bare_hellos),
             );
         } else {
-            self.add(part::NAMED, 1.0, NAMED);
+            let anyway = matches!(facts.scope, Scope::Domain | Scope::ConnectTarget);
+            self.add(part::NAMED, 1.0, if anyway { NAMED_ANYWAY } else { NAMED });
         }
         if facts.transport == Transport::TCP && is_odd_port(facts.port) {
             self.add(part::ODD_PORT, f64::from(facts.port), UNUSUAL_PORT);

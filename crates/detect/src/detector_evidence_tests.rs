@@ -268,3 +268,31 @@ fn a_server_and_the_questions_for_its_name_are_listed_once() {
     assert_eq!(by_connection.len(), 1);
     assert_eq!(by_connection[0].keyed_by, ["address", "name"]);
 }
+
+#[test]
+fn a_server_that_is_asked_straight_is_listed_once() {
+    let asked = beacon(inside(1), outside(1), 53, 60, 10, 400).into_iter().enumerate();
+    let talks = asked.map(|(step, talk)| {
+        let talk = Talk {
+            transport: Transport::UDP,
+            ..talk
+        };
+        named(
+            talk,
+            NameKind::DnsQuery,
+            &format!("{:08x}.bad.example", step * 0x9e37_79b9 & 0xffff_ffff),
+        )
+    });
+    let summary = run(&settings(), &with_people(talks.collect()));
+    let rows: Vec<_> = summary
+        .servers
+        .iter()
+        .filter(|server| server.address == outside(1))
+        .collect();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let kinds = rows[0].kinds();
+    assert!(
+        kinds.contains(&EvidenceKind::DnsBeacon) || kinds.contains(&EvidenceKind::DnsTunnel),
+        "{kinds:?}"
+    );
+}
