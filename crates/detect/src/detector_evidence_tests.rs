@@ -280,7 +280,7 @@ fn a_server_that_is_asked_straight_is_listed_once() {
         named(
             talk,
             NameKind::DnsQuery,
-            &format!("{:08x}.bad.example", step * 0x9e37_79b9 & 0xffff_ffff),
+            &format!("{:08x}.bad.example", (step * 0x9e37_79b9) & 0xffff_ffff),
         )
     });
     let summary = run(&settings(), &with_people(talks.collect()));
