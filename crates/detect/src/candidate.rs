@@ -53,6 +53,9 @@ pub(crate) struct Candidate {
     timeline: Timeline,
 }
 
+/// Address, port and transport.
+pub(crate) type Place = (Address, u16, Transport);
+
 /// Host, port, transport and kind of sign.
 pub(crate) type Habit = (Address, u16, Transport, &'static str);
 
@@ -113,6 +116,11 @@ impl Candidate {
     /// What it has in common with the same program's other servers.
     pub(crate) fn habit(&self) -> Habit {
         (self.host, self.port, self.transport, self.kind.name())
+    }
+
+    /// Where it went, or whom it asked.
+    pub(crate) fn place(&self) -> Place {
+        (self.server, self.port, self.transport)
     }
 
     /// Whether the server's address is that of a proxy or resolver.

@@ -179,6 +179,8 @@ const RELAY: f64 = -5.0;
 const HOSTED_ABROAD: f64 = 0.3;
 /// A server that gives its name as nearly everything does.
 const NAMED: f64 = -1.0;
+/// A domain or a proxy's target has one in any case.
+const NAMED_ANYWAY: f64 = -0.7;
 /// Per unit of the share of connections that were opened together with another: browsers do, implants do not.
 const PER_PARALLEL: f64 = -3.0;
 const MOST_PARALLEL: f64 = -1.5;
@@ -189,7 +191,7 @@ const BRIEFEST: f64 = -2.5;
 /// Below this many, bursts in connections and queries are what any application does a few times.
 const ENOUGH_INDIRECT: u32 = 20;
 const PER_MISSING_INDIRECT: f64 = -0.2;
-/// Of a heartbeat half of that: how many there are is in the share of beacons among the periodic as well.
+/// Of bursts in one connection half of that: how many there are is in the share of beacons among the periodic as well.
 const PER_MISSING_BURST: f64 = -0.1;
 /// Resolvers forget names after their time to live, so a name in constant use is asked for at fixed intervals.
 const DNS: f64 = -2.0;
@@ -335,7 +337,11 @@ impl Context {
             // A few bursts in each of many connections are requests, not the life of one connection.
             EvidenceKind::Heartbeat => (
                 ENOUGH_INDIRECT,
-                PER_MISSING_BURST,
+                if facts.closed > 1 {
+                    PER_MISSING_INDIRECT
+                } else {
+                    PER_MISSING_BURST
+                },
                 facts.check_ins / facts.closed.max(1),
             ),
             _ => (0, 0.0, facts.check_ins),
@@ -417,7 +423,8 @@ impl Context {
                 BARE_HELLO * share(facts.bare_hellos),
             );
         } else {
-            self.add(part::NAMED, 1.0, NAMED);
+            let anyway = matches!(facts.scope, Scope::Domain | Scope::ConnectTarget);
+            self.add(part::NAMED, 1.0, if anyway { NAMED_ANYWAY } else { NAMED });
         }
         if facts.transport == Transport::TCP && is_odd_port(facts.port) {
             self.add(part::ODD_PORT, f64::from(facts.port), UNUSUAL_PORT);

@@ -107,22 +107,18 @@ fn scans_and_content_networks_are_no_groups() {
 
 #[test]
 fn datagrams_that_repeat_are_a_beacon() {
-    let datagrams = |port, interval_s, jitter| {
-        let talks = beacon(inside(1), outside(1), port, interval_s, jitter, 200);
-        let udp = |talk| Talk {
-            transport: Transport::UDP,
-            ..talk
-        };
-        run(&settings(), &with_people(talks.into_iter().map(udp).collect()))
+    let udp = |talk| Talk {
+        transport: Transport::UDP,
+        ..talk
     };
-    let found = datagrams(53_211, 90, 20);
-    let server = probable(&found)[0];
+    let talks = beacon(inside(1), outside(1), 53_211, 90, 20, 200).into_iter().map(udp);
+    let summary = run(&settings(), &with_people(talks.collect()));
+    let server = probable(&summary)[0];
     assert_eq!(
         (server.address, server.port, server.transport),
         (outside(1), 53_211, Transport::UDP)
     );
     assert_eq!(server.evidence[0].kind, EvidenceKind::ConnectionBeacon);
-    assert!(probable(&datagrams(123, 1_024, 2)).is_empty(), "time service is let go");
 }
 
 /// Echoes of one host, `data` gives the digests of request and reply.
@@ -271,4 +267,32 @@ fn a_server_and_the_questions_for_its_name_are_listed_once() {
         .collect();
     assert_eq!(by_connection.len(), 1);
     assert_eq!(by_connection[0].keyed_by, ["address", "name"]);
+}
+
+#[test]
+fn a_server_that_is_asked_straight_is_listed_once() {
+    let asked = beacon(inside(1), outside(1), 53, 60, 10, 400).into_iter().enumerate();
+    let talks = asked.map(|(step, talk)| {
+        let talk = Talk {
+            transport: Transport::UDP,
+            ..talk
+        };
+        named(
+            talk,
+            NameKind::DnsQuery,
+            &format!("{:08x}.bad.example", (step * 0x9e37_79b9) & 0xffff_ffff),
+        )
+    });
+    let summary = run(&settings(), &with_people(talks.collect()));
+    let rows: Vec<_> = summary
+        .servers
+        .iter()
+        .filter(|server| server.address == outside(1))
+        .collect();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let kinds = rows[0].kinds();
+    assert!(
+        kinds.contains(&EvidenceKind::DnsBeacon) || kinds.contains(&EvidenceKind::DnsTunnel),
+        "{kinds:?}"
+    );
 }
