@@ -78,7 +78,17 @@ fn a_list_read_anew_confirms_what_was_seen_before() {
     let Some(tap) = Tap::new("c") else { return };
     let folder = tempfile::tempdir().unwrap();
     let capture = folder.path().join("replay.pcap");
-    let synth = ["synth", "--seed", "5", "--hosts", "4", "--duration", "10m", "--services", "none"];
+    let synth = [
+        "synth",
+        "--seed",
+        "5",
+        "--hosts",
+        "4",
+        "--duration",
+        "10m",
+        "--services",
+        "none",
+    ];
     let beacon = ["--beacon", "interval=120,name=evil.example", "--out"];
     succeed(Command::new(BALEFIRE).args(synth).args(beacon).arg(&capture));
     let list = folder.path().join("list.txt");

@@ -123,7 +123,12 @@ impl Detector {
         }
         let hosts: Vec<Address> = self.seen.hosts.iter().map(|host| host.address).collect();
         let mut left = MOST_PAIRS;
-        for key in self.seen.destinations.iter().filter_map(|reached| self.seen.service(reached)) {
+        for key in self
+            .seen
+            .destinations
+            .iter()
+            .filter_map(|reached| self.seen.service(reached))
+        {
             let key = &key;
             let server = Address::v6(key.bits.to_be_bytes());
             if intel.lists_address(server, key.port, 0) {

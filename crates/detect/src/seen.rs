@@ -230,7 +230,10 @@ impl Seen {
         if address.is_v4() {
             return (What::V4, key.bits as u32);
         }
-        let place = self.long_free.pop().unwrap_or_else(|| self.long.push(Address::UNSPECIFIED));
+        let place = self
+            .long_free
+            .pop()
+            .unwrap_or_else(|| self.long.push(Address::UNSPECIFIED));
         if let Some(long) = self.long.get_mut(place) {
             *long = address;
         }
@@ -244,7 +247,11 @@ impl Seen {
             What::V4 => Address::v4(reached.place.to_be_bytes()),
             What::V6 => *self.long.get(reached.place)?,
         };
-        Some(Destination::service(address, reached.port, Transport(reached.transport)))
+        Some(Destination::service(
+            address,
+            reached.port,
+            Transport(reached.transport),
+        ))
     }
 
     /// A pair without a timeline checked in.
@@ -376,7 +383,10 @@ mod tests {
             ..long(0)
         };
         let short = Destination::service(Address::v4([192, 0, 2, 1]), 443, Transport::TCP);
-        for (number, key) in [long(1), name, short, long(2), long(3), short, long(4)].iter().enumerate() {
+        for (number, key) in [long(1), name, short, long(2), long(3), short, long(4)]
+            .iter()
+            .enumerate()
+        {
             seen.destination((number as u64 + 1) << 32, key, true, 0);
         }
         let mut told: Vec<_> = seen.destinations.iter().map(|reached| seen.service(reached)).collect();
