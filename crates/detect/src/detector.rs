@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use balefire_decode::{Address, Transport};
+use balefire_track::Endpoints;
 
 use crate::candidate::{Candidate, Surroundings, behind_relay, facts_of};
 use crate::clients::Clients;
@@ -105,6 +106,8 @@ pub struct Detector {
     pub(crate) connections_unfollowed: u64,
     pub(crate) pending: Vec<Item>,
     pub(crate) questions: Questions,
+    /// The last asked for among connections that are not followed, and its role: see [`crate::intake`].
+    pub(crate) last_ends: (Option<Endpoints>, Option<Role>),
     pub(crate) traffic: TrafficCounters,
     pub(crate) resolved: ResolvedTable,
     pub(crate) sketched: SketchedTables,
@@ -131,6 +134,7 @@ impl Detector {
             connections_unfollowed: 0,
             pending: Vec::with_capacity(QUEUE),
             questions: Questions::new(),
+            last_ends: (None, None),
             traffic: TrafficCounters::new(),
             resolved: ResolvedTable::new(limits.names / 4),
             sketched: SketchedTables::new(&limits),

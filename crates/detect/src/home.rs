@@ -128,7 +128,7 @@ impl Home {
         let ipv6 = |octet: u128| match octet {
             // The mapped addresses lie within.
             0 => Octet::Either,
-            _ => of(octet << 120, octet << 120 | (1 << 120) - 1),
+            _ => of(octet << 120, (octet << 120) | ((1 << 120) - 1)),
         };
         let by_octet = [
             Box::new(std::array::from_fn(|octet| ipv4(octet as u128))),

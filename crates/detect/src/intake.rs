@@ -175,11 +175,12 @@ impl Sink for Detector {
 
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>) {
         let number = TrafficCounters::connection(tag);
-        let ends = match self.connections.get(number) {
-            Some(connection) => Some(Ends::of(endpoints, connection.role)),
-            None => self.ends(endpoints),
+        let role = match self.connections.get(number) {
+            Some(connection) => Some(connection.role),
+            None => self.role_again(endpoints),
         };
-        let Some(ends) = ends else { return };
+        let Some(role) = role else { return };
+        let ends = Ends::of(endpoints, role);
         self.fact_used(&ends, time_ns, fact);
         match fact {
             Fact::Name { kind, name, port } => self.name_given(number, &ends, *kind, name, *port, time_ns),
@@ -323,6 +324,15 @@ impl Detector {
             return None;
         }
         Some(Ends::of(endpoints, role))
+    }
+
+    /// Of a connection that is not followed, of which several facts may be told one after the other: so the last answer is
+    /// kept.
+    fn role_again(&mut self, endpoints: &Endpoints) -> Option<Role> {
+        if self.last_ends.0 != Some(*endpoints) {
+            self.last_ends = (Some(*endpoints), self.ends(endpoints).map(|ends| ends.role));
+        }
+        self.last_ends.1
     }
 
     /// Counts a connection that is never scored.

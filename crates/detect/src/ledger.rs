@@ -301,7 +301,9 @@ impl Ledger {
     /// Asks for the record itself, when that line has come.
     #[inline]
     pub(crate) fn prefetch_entry(&self, hash: u64) {
-        self.index.candidate(hash).map(|slot| self.prefetch_slot(slot));
+        if let Some(slot) = self.index.candidate(hash) {
+            self.prefetch_slot(slot);
+        }
     }
 
     /// Asks for the record in this slot.

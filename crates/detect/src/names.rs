@@ -187,7 +187,11 @@ impl Names {
     #[cold]
     fn add(&mut self, text: &str, hash: u64) -> u32 {
         // Longer ones do not come from `track`; of one that did the left end would be kept.
-        let text = &text[..text.floor_char_boundary(MOST_BYTES)];
+        let mut end = text.len().min(MOST_BYTES);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let text = &text[..end];
         let name = Name {
             hash,
             domain_hash: 0,

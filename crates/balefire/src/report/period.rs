@@ -5,7 +5,6 @@
 use balefire_archive::HOUR_S;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 use crate::exit::Failure;
 
@@ -67,7 +66,7 @@ fn named(text: &str) -> Option<(i64, i64)> {
         }
         _ => return None,
     };
-    let second = |date: Date| Some(date.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp().as_second());
+    let second = |date: Date| Some(format!("{date}T00:00:00Z").parse::<Timestamp>().ok()?.as_second());
     Some((second(date)?, second(end)?))
 }
 
