@@ -13,14 +13,8 @@ const TREES: usize = 220;
 const LEAVES: usize = 24;
 /// Longest way to a leaf.
 const DEPTH: usize = 8;
-/// Share of a tree's own estimate that is kept, from the tenth or so on; before that more, so that what is plainly a person is known
-/// to be one after few trees.
+/// Share of a tree's own estimate that is kept.
 const RATE: f64 = 0.17;
-const FIRST_RATE: f64 = 0.5;
-
-fn rate(round: usize) -> f64 {
-    (FIRST_RATE * 0.9_f64.powi(round as i32)).max(RATE)
-}
 /// Weight of doubt in a leaf, in rows at even odds times a quarter.
 const DOUBT: f64 = 5.0;
 /// Sampled rows a leaf has at least.
@@ -88,7 +82,7 @@ pub fn boost(rows: &Rows) -> Vec<Vec<Node>> {
     let mut trees = Vec::new();
     for round in 0..TREES {
         let sample = sample(rows, &score, &mut random);
-        let tree = grow(&binned, &sample, rate(round), &mut random);
+        let tree = grow(&binned, &sample, &mut random);
         for (row, score) in score.iter_mut().enumerate() {
             *score += binned.value(&tree, row);
         }
@@ -172,7 +166,7 @@ fn sample(rows: &Rows, score: &[f64], random: &mut Random) -> Sample {
 }
 
 /// One tree, at each step the leaf that gains most is asked one more question.
-fn grow(binned: &Binned, sample: &Sample, rate: f64, random: &mut Random) -> Vec<Node> {
+fn grow(binned: &Binned, sample: &Sample, random: &mut Random) -> Vec<Node> {
     // Some of the measures each time: trees that differ mend each other.
     let asked: Vec<bool> = (0..binned.measures).map(|_| random.unit() < 0.6).collect();
     let all: Vec<u32> = (0..sample.rows.len() as u32).collect();
@@ -183,7 +177,7 @@ fn grow(binned: &Binned, sample: &Sample, rate: f64, random: &mut Random) -> Vec
         bin: 0,
     }];
     let histogram = histogram(binned, sample, &all);
-    nodes[0].value = estimate(total(&histogram), rate);
+    nodes[0].value = estimate(total(&histogram));
     let mut leaves = vec![leaf(0, 0, all, histogram, binned, &asked)];
     while leaves.len() < LEAVES {
         let best = (0..leaves.len())
@@ -215,7 +209,7 @@ fn grow(binned: &Binned, sample: &Sample, rate: f64, random: &mut Random) -> Vec
             nodes.push(Node {
                 question: None,
                 first_child: 0,
-                value: estimate(total(&histogram), rate),
+                value: estimate(total(&histogram)),
                 bin: 0,
             });
             leaves.push(leaf(child + at, parent.depth + 1, members, histogram, binned, &asked));
@@ -228,8 +222,8 @@ fn gain(leaf: &Leaf) -> f64 {
     leaf.best.map_or(f64::MIN, |best| best.0)
 }
 
-fn estimate(sum: [f64; 2], rate: f64) -> f64 {
-    (rate * sum[0] / (sum[1] + DOUBT)).clamp(-1.0, 1.0)
+fn estimate(sum: [f64; 2]) -> f64 {
+    (RATE * sum[0] / (sum[1] + DOUBT)).clamp(-1.0, 1.0)
 }
 
 /// Every row is in one bin of the first measure.

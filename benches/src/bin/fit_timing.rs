@@ -294,7 +294,7 @@ fn source(trees: &[Vec<Node>], slope: f64, base: f64, hopeless: &[(usize, i32)])
         text,
         "#[rustfmt::skip]\n#[allow(clippy::approx_constant, reason = \"cuts are measured, not meant\")]"
     );
-    let _ = writeln!(text, "pub(super) const NODES: [Node; {start}] = [");
+    let _ = writeln!(text, "pub(super) static NODES: [Node; {start}] = [");
     start = 0;
     for tree in trees {
         text.push_str("   ");

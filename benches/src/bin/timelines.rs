@@ -3,7 +3,7 @@
 //! In: a connection log, CSV with the header `ts,src,dst,dport,proto,bytes_out,bytes_in`, in time order. Out: with
 //! `timelines LOG.csv SCORES.csv` a CSV `src,dst,check_ins,interval_s,jitter,missed,modes,timing`; with
 //! `timelines LOG.csv ROWS --measures SEED` rows for `fit_timing`, of the pairs of `LOG.truth.csv` (`src,dst,label,cell`) as they
-//! are and in the variants of a network that is not a generator (with `--plain` as the seed, only as they are). With `--speed` the cost of scoring. Not its job: fitting.
+//! are and in the variants of a network that is not a generator. With `--speed` the cost of scoring. Not its job: fitting.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -22,7 +22,7 @@ struct Pair {
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let usage = "usage: timelines LOG.csv OUT [--measures SEED|--plain] | timelines LOG.csv --speed";
+    let usage = "usage: timelines LOG.csv OUT [--measures SEED] | timelines LOG.csv --speed";
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [log, "--speed"] => speed(&read(Path::new(log))?),
         [log, out] => write_scores(&read(Path::new(log))?, Path::new(out)),
@@ -32,10 +32,7 @@ fn main() -> anyhow::Result<()> {
                 &read(Path::new(log))?,
                 &truth,
                 Path::new(out),
-                match seed {
-                    "--plain" => None,
-                    seed => Some(seed.parse().context(usage)?),
-                },
+                seed.parse().context(usage)?,
             )
         }
         _ => bail!(usage),
@@ -149,7 +146,7 @@ fn write_measures(
     pairs: &[Pair],
     truth: &HashMap<String, (String, String)>,
     out: &Path,
-    seed: Option<u64>,
+    seed: u64,
 ) -> anyhow::Result<()> {
     let mut cells: HashMap<&str, Vec<&[(i64, u32)]>> = HashMap::new();
     for pair in pairs {
@@ -159,7 +156,7 @@ fn write_measures(
         cells.entry(cell).or_default().push(&pair.starts);
     }
     let mut out = BufWriter::new(File::create(out).with_context(|| format!("creating {}", out.display()))?);
-    let mut random = seed.map(Random::new);
+    let mut random = Random::new(seed);
     for pair in pairs {
         let (label, cell) = &truth[&pair.key];
         if label == "periodic" {
@@ -172,11 +169,7 @@ fn write_measures(
             whole_only: cell == "sesspoll",
             alike: &cells[cell.as_str()],
         };
-        let variants = match &mut random {
-            Some(random) => variants.of(&pair.starts, random),
-            None => vec![(0, pair.starts.clone())],
-        };
-        for (variant, starts) in variants {
+        for (variant, starts) in variants.of(&pair.starts, &mut random) {
             let Some(timeline) = timeline(&starts).filter(|timeline| timeline.check_ins() >= LEAST_CHECK_INS) else {
                 continue;
             };

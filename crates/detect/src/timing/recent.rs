@@ -13,9 +13,6 @@ pub(super) const RECENT_MEASURES: usize = 13;
 pub(super) struct Recent {
     /// In the order of [`super::shape()`].
     pub(super) measures: [f32; RECENT_MEASURES],
-    /// Total nats by which a normal distribution beats an exponential one of the same mean; the second shortest and the second
-    /// longest over the middle one: one odd interval does not move them.
-    pub(super) extremes: [f32; 3],
     count: usize,
     /// In order of length.
     sorted_ms: [u32; Timeline::RECENT - 1],
@@ -79,14 +76,6 @@ pub(super) fn recent(timeline: &Timeline, low_s: f32, typical_s: f32) -> Recent 
     let quartile = |quarter: usize| sorted_ms[count.saturating_sub(1) * quarter / 4] as f32 / 1000.0;
     let middle = (quartile(2) + sorted_ms[count / 2 % sorted_ms.len()] as f32 / 1000.0).max(0.1) / 2.0;
     let variance = (squares / of - mean * mean).max(0.0) * of / (of - 1.0).max(1.0);
-    // ln(sd sqrt(2 pi e)) is the entropy of a normal distribution, ln(mean) + 1 that of an exponential one. A clock's spread is cut
-    // at 1 % of its mean.
-    let normal = ln(mean) + 1.0 - (ln(variance.sqrt().max(0.01 * mean)) + 1.418_9);
-    let extremes = [
-        normal * of,
-        sorted_ms[1.min(count.saturating_sub(1))] as f32 / 1000.0 / middle,
-        sorted_ms[count.saturating_sub(2)] as f32 / 1000.0 / middle,
-    ];
     let bounded = bounded_against_poisson(quartile(4) - quartile(0), mean, of);
     let measures = [
         variance.sqrt() / mean,
@@ -105,7 +94,6 @@ pub(super) fn recent(timeline: &Timeline, low_s: f32, typical_s: f32) -> Recent 
     ];
     Recent {
         measures,
-        extremes,
         count,
         sorted_ms,
     }

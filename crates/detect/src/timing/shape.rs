@@ -11,7 +11,7 @@ use crate::Timeline;
 use crate::timeline::BINS_PER_OCTAVE;
 
 /// Number of measures.
-pub const MEASURES: usize = 68;
+pub const MEASURES: usize = 63;
 
 /// Parts of the score, by what they look at.
 pub const PARTS: [&str; 6] = ["count", "interval", "sleep", "recent", "order", "hours"];
@@ -24,9 +24,9 @@ pub(super) const PART_OF: [u8; MEASURES] = {
         parts[at] = match at {
             0 | 15 | 28 => 0,
             17..=40 => 2,
-            41..=53 | 65..=67 => 3,
+            41..=53 => 3,
             54 | 55 => 4,
-            56..=64 => 5,
+            56..=62 => 5,
             _ => 1,
         };
         at += 1;
@@ -142,8 +142,6 @@ pub fn shape(timeline: &Timeline) -> Shape {
         change / (spread as f32).max(0.02),
     ]);
     row.put(&hours(timeline, typical_s, count));
-    row.put(&dispersion(timeline));
-    row.put(&recent.extremes);
     debug_assert_eq!(row.len, MEASURES);
     Shape {
         measures: row.values,
@@ -211,36 +209,6 @@ fn hours(timeline: &Timeline, typical_s: f32, count: f32) -> [f32; 7] {
     ]
 }
 
-/// Dispersion of the counts of whole hours from the first check-in to the last, empty ones too: variance over mean, which is 1 for
-/// Poisson traffic at an even rate, the squared relative spread of the interval for a renewal process (Cox 1962), and large where
-/// somebody comes and goes; and how many standard deviations that is from 1 (Fisher's index of dispersion). -1 and 0 below three hours.
-fn dispersion(timeline: &Timeline) -> [f32; 2] {
-    const NS_PER_HOUR: i64 = 3_600_000_000_000;
-    let hour = |time_ns: i64| time_ns.div_euclid(NS_PER_HOUR);
-    let (first, last) = (hour(timeline.first_ns()), hour(timeline.last_ns()));
-    // The first and the last hour are seen in part; from a day on, every hour of day is seen.
-    let between = last.saturating_sub(first).saturating_sub(1);
-    let (from, hours) = match between {
-        ..=2 => return [-1.0, 0.0],
-        3..24 => ((first + 1).rem_euclid(24) as usize, between as usize),
-        _ => (0, 24),
-    };
-    let (mut sum, mut squares) = (0_u64, 0_u64);
-    for step in 0..hours {
-        let check_ins = u64::from(timeline.hours()[(from + step) % 24]);
-        sum += check_ins;
-        squares += check_ins * check_ins;
-    }
-    let hours = hours as f32;
-    let mean = (sum as f32 / hours).max(0.02);
-    let variance = ((squares as f32 / hours - mean * mean) * hours / (hours - 1.0)).max(0.0);
-    let index = variance / mean;
-    [
-        index.min(1000.0),
-        ((index - 1.0) * ((hours - 1.0) / 2.0).sqrt()).min(50.0),
-    ]
-}
-
 /// Length and last place of the longest run of hours, round the clock; of equal ones the first to end. Hours are bits.
 fn longest_run(hours: u64) -> (usize, usize) {
     // Bit `hour` stays while a run of that length ends there.
@@ -253,4 +221,4 @@ fn longest_run(hours: u64) -> (usize, usize) {
     (longest, end)
 }
 
-const _: () = assert!(1 + WIDTHS.len() + 7 + 2 + 7 + 2 + 2 + 2 + WIDTHS.len() + 2 + 2 + 13 + 2 + 7 + 2 + 3 == MEASURES);
+const _: () = assert!(1 + WIDTHS.len() + 7 + 2 + 7 + 2 + 2 + 2 + WIDTHS.len() + 2 + 2 + 13 + 2 + 7 == MEASURES);

@@ -78,7 +78,7 @@ static STEPS: [Step; NODES.len()] = {
 };
 
 /// What the way to each node adds, by part.
-const WAYS: [[i16; LANES]; NODES.len()] = {
+static WAYS: [[i16; LANES]; NODES.len()] = {
     let mut ways = [[0; LANES]; NODES.len()];
     let mut root = 0;
     while root < ROOTS.len() {
@@ -189,6 +189,67 @@ fn walk<const N: usize>(roots: [u16; N], measures: &[i32; PADDED], sums: &mut [i
         let leaf = &LEAVES[usize::from(STEPS[place as usize].leaf)];
         for (sum, value) in sums.iter_mut().zip(leaf) {
             *sum += i32::from(*value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One tree after the other, question by question, as the table says.
+    fn plainly(measures: &[f32; MEASURES]) -> Thousandths {
+        let mut sums = Thousandths::default();
+        for (asked, root) in ROOTS.iter().enumerate() {
+            let so_far = BASE + sums.iter().sum::<i32>();
+            if HOPELESS
+                .iter()
+                .any(|&(upto, hopeless)| upto == asked && so_far < hopeless)
+            {
+                break;
+            }
+            let (mut at, mut part) = (usize::from(*root), 0);
+            let mut before = 0;
+            loop {
+                let node = &NODES[at];
+                sums[part] += i32::from(node.value - before);
+                if usize::from(node.first_child) == at {
+                    break;
+                }
+                let measure = usize::from(node.measure);
+                (part, before) = (usize::from(PART_OF[measure]), node.value);
+                at = usize::from(node.first_child) + usize::from(measures[measure] > node.cut);
+            }
+        }
+        sums
+    }
+
+    #[test]
+    fn walking_is_asking_one_question_after_the_other() {
+        let mut state = 3_u64;
+        let (mut ended, mut early) = (0, 0);
+        for _ in 0..300 {
+            let measures = std::array::from_fn(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                ((state >> 40) as f32 / (1 << 24) as f32 - 0.3) * 4.0
+            });
+            let sums = ask(&measures);
+            assert_eq!(sums, plainly(&measures));
+            if BASE + sums.iter().sum::<i32>() < HOPELESS[0].1 {
+                early += 1;
+            } else {
+                ended += 1;
+            }
+        }
+        assert!(ended > 0 && early > 0, "both ways are walked: {ended} {early}");
+    }
+
+    #[test]
+    fn order_is_kept() {
+        for pair in [f32::MIN, -1.5, -1e-30, 0.0, 1e-30, 2.0, f32::MAX, f32::INFINITY].windows(2) {
+            assert!(ordered(pair[0]) < ordered(pair[1]));
         }
     }
 }

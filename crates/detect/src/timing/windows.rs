@@ -276,6 +276,8 @@ pub(super) fn ln(value: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -286,10 +288,10 @@ mod tests {
                 "{width}"
             );
         }
-        for bin in 0..INTERVAL_BINS {
+        for (bin, weights) in WEIGHTS.iter().enumerate() {
             let middle = ((bin as f32 + 0.5) / 8.0).exp2();
-            assert!((WEIGHTS[bin][TIME] / middle - 1.0).abs() < 1e-5);
-            assert!((WEIGHTS[bin][ROOT] / middle.sqrt() - 1.0).abs() < 1e-5, "{bin}");
+            assert!((weights[TIME] / middle - 1.0).abs() < 1e-5);
+            assert!((weights[ROOT] / middle.sqrt() - 1.0).abs() < 1e-5, "{bin}");
             assert!((start_s(bin) / (bin as f32 / 8.0).exp2() - 1.0).abs() < 1e-6, "{bin}");
         }
         assert!(((17.0 * std::f32::consts::LN_2).ln() - LN_ANYTHING).abs() < 1e-3);
@@ -313,10 +315,51 @@ mod tests {
         assert!(fit.gain < 0.0, "{}", fit.gain);
     }
 
+    proptest! {
+        /// Whole registers find what one bin after the other would.
+        #[test]
+        fn windows_and_quantiles_are_those_of_a_plain_search(
+            bins in prop::collection::vec(prop_oneof![3 => Just(0_u16), 1 => 0_u16..120], INTERVAL_BINS),
+            share in 0.01_f32..1.0,
+        ) {
+            let bins: [u16; INTERVAL_BINS] = std::array::from_fn(|bin| bins[bin]);
+            let sums = Sums::new(&bins);
+            for width in WIDTHS {
+                let (start, most) = sums.densest(sums.first, width);
+                let inside = |start: usize| bins[start..start + width].iter().map(|&bin| f32::from(bin)).sum::<f32>();
+                let starts = sums.first.min(INTERVAL_BINS - width)..=INTERVAL_BINS - width;
+                let plain = starts.clone().map(inside).fold(0.0, f32::max);
+                prop_assert_eq!(most, plain);
+                prop_assert_eq!(inside(start), plain);
+                prop_assert!(starts.take_while(|&before| before < start).all(|before| inside(before) < plain));
+            }
+            let all = sums.count(0, INTERVAL_BINS);
+            let (target, mut below) = (all * share, 0.0);
+            let mut plain = None;
+            for (bin, &count) in bins.iter().enumerate() {
+                if plain.is_none() && count > 0 && below + f32::from(count) >= target {
+                    plain = Some((bin, below, f32::from(count)));
+                }
+                below += f32::from(count);
+            }
+            prop_assert_eq!(sums.reach(0, INTERVAL_BINS, target), plain);
+            let (root, time) = sums.heaviest(13);
+            let weight = |start: usize, sum: usize| sums.weighted[start + 13][sum] - sums.weighted[start][sum];
+            for start in sums.first..=(INTERVAL_BINS - 13).min(sums.last.saturating_sub(13)) {
+                prop_assert!(weight(start, ROOT) <= weight(root, ROOT) && weight(start, TIME) <= weight(time, TIME));
+            }
+        }
+    }
+
     #[test]
     fn the_fullest_histogram_fits_the_sums() {
         let fit = Sums::new(&[121; INTERVAL_BINS]).fit(0);
         assert_eq!(fit.count, 16_456.0);
+        let mut pauses = [0; INTERVAL_BINS];
+        pauses[INTERVAL_BINS - 1] = 9;
+        let sums = Sums::new(&pauses);
+        assert_eq!(sums.heaviest(13), (INTERVAL_BINS - 1, INTERVAL_BINS - 1));
+        assert_eq!(sums.fit(sums.first).count, 9.0);
         let empty = Sums::new(&[0; INTERVAL_BINS]).fit(0);
         assert_eq!((empty.count, empty.typical_s), (1.0, 0.0));
     }
