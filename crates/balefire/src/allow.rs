@@ -64,7 +64,7 @@ fn parse(text: &str) -> Result<Allowlist, String> {
     let file: AllowFile = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
     let mut rules = Vec::with_capacity(file.allow.len());
     for spanned in file.allow {
-        let line = text[..spanned.span().start.min(text.len())].lines().count().max(1);
+        let line = 1 + text[..spanned.span().start.min(text.len())].matches('\n').count();
         let table = spanned.into_inner();
         let expires = match &table.expires {
             None => None,

@@ -89,7 +89,7 @@ fn a_list_read_anew_confirms_what_was_seen_before() {
         "--services",
         "none",
     ];
-    let beacon = ["--beacon", "interval=120,name=evil.example", "--out"];
+    let beacon = ["--beacon", "interval=120,country=NL,name=evil.example", "--out"];
     succeed(Command::new(BALEFIRE).args(synth).args(beacon).arg(&capture));
     let list = folder.path().join("list.txt");
     fs::write(&list, "192.0.2.1\n").unwrap();

@@ -3,6 +3,8 @@
 //! In: rules, each a few fields that must all match. Out: whether a finding is hidden, and how many each rule hid. It acts when a
 //! period is concluded, so a new rule hides at once what is suspected already, and nothing is forgotten for it. Not its job: files.
 
+use std::collections::HashSet;
+
 use balefire_decode::Address;
 use balefire_track::Ja4;
 
@@ -234,7 +236,7 @@ pub struct AllowedRule {
 /// What the allowlist did in a period.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowed {
-    /// Findings that were hidden: signs of one host to one server that would have been reported.
+    /// Findings that were hidden: what would have been reported of one host at one port of a server.
     pub findings: u64,
     /// Every rule, with or without hits.
     pub rules: Vec<AllowedRule>,
@@ -244,48 +246,52 @@ pub struct Allowed {
 #[derive(Debug)]
 pub(crate) struct Tally<'a> {
     allow: &'a Allowlist,
-    hits: Vec<u64>,
+    /// What was hidden, by rule: several signs of one host at one port of a server are one finding.
+    hidden: HashSet<(usize, Address, Address, u16, String)>,
 }
 
 impl<'a> Tally<'a> {
     pub(crate) fn new(allow: &'a Allowlist) -> Self {
         Self {
-            hits: vec![0; allow.rules.len()],
             allow,
+            hidden: HashSet::new(),
         }
     }
 
     /// Whether nothing could be hidden anyway.
     pub(crate) fn is_idle(&self) -> bool {
-        self.hits.is_empty()
+        self.allow.rules.is_empty()
     }
 
     pub(crate) fn hides(&mut self, finding: &Finding<'_>) -> bool {
         let rule = self.allow.hides(finding);
-        if let Some(hits) = rule.and_then(|rule| self.hits.get_mut(rule)) {
-            *hits += 1;
+        if let Some(rule) = rule {
+            // Behind a relay every name is a server of its own.
+            let name = finding.names.first().filter(|_| finding.behind_relay);
+            let name = name.copied().unwrap_or_default().to_owned();
+            self.hidden
+                .insert((rule, finding.host, finding.server, finding.port, name));
         }
         rule.is_some()
     }
 
     pub(crate) fn allowed(self, last_packet_ns: Option<i64>) -> Allowed {
-        let rules = self
-            .allow
-            .rules
-            .iter()
-            .zip(&self.hits)
-            .map(|(rule, &hits)| AllowedRule {
-                rule: rule.text.clone(),
-                reason: rule.reason.clone(),
-                expires_ns: rule.expires_ns,
-                expired: rule
-                    .expires_ns
-                    .zip(last_packet_ns)
-                    .is_some_and(|(expires_ns, last_ns)| expires_ns <= last_ns),
-                hits,
-            });
+        let mut hits = vec![0; self.allow.rules.len()];
+        for (rule, ..) in &self.hidden {
+            hits[*rule] += 1;
+        }
+        let rules = self.allow.rules.iter().zip(&hits).map(|(rule, &hits)| AllowedRule {
+            rule: rule.text.clone(),
+            reason: rule.reason.clone(),
+            expires_ns: rule.expires_ns,
+            expired: rule
+                .expires_ns
+                .zip(last_packet_ns)
+                .is_some_and(|(expires_ns, last_ns)| expires_ns <= last_ns),
+            hits,
+        });
         Allowed {
-            findings: self.hits.iter().sum(),
+            findings: hits.iter().sum(),
             rules: rules.collect(),
         }
     }

@@ -35,9 +35,12 @@ fn intel(text: &str) -> Lists {
     }
 }
 
-/// Blocks of (time, from, to); before the block `at`, once an hour was reported, the list comes in force.
+/// Time in nanoseconds, from, to.
+type Contact = (i64, [u8; 4], [u8; 4]);
+
+/// Blocks of contacts; before the block `at`, once an hour was reported, the list comes in force.
 struct Swapping {
-    blocks: Vec<Vec<(i64, [u8; 4], [u8; 4])>>,
+    blocks: Vec<Vec<Contact>>,
     next: usize,
     at: usize,
     shared: Arc<Shared>,
