@@ -283,7 +283,7 @@ impl<'a> Reading<'a> {
             }
             for name in std::iter::once(second).chain(words) {
                 // What every hosts file has of the machine itself.
-                if !(name.contains("local") && !name.contains('.'))
+                if (!name.contains("local") || name.contains('.'))
                     && !name.starts_with("ip6-")
                     && name != "broadcasthost"
                     && name.parse::<std::net::IpAddr>().is_err()
