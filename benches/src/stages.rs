@@ -77,23 +77,63 @@ impl Default for Worker {
 impl Worker {
     /// Everything in `held` through decode and track into `sink`; returns the packets that could be decoded.
     pub fn pass(&mut self, held: &Held, sink: &mut impl Sink) -> u64 {
+        self.pass_with(held, sink, arrival)
+    }
+
+    /// The same without payload, as if frames were cut behind their headers: no application layer sees a byte.
+    pub fn pass_headers(&mut self, held: &Held, sink: &mut impl Sink) -> u64 {
+        self.pass_with(held, sink, |block, record| {
+            let mut arrival = arrival(block, record)?;
+            let end = (arrival.packet.payload_offset as usize).min(arrival.frame.len());
+            arrival.frame = &arrival.frame[..end];
+            arrival.packet.payload_captured = 0;
+            Some(arrival)
+        })
+    }
+
+    /// One block through decode and track into `sink`; returns the packets that could be decoded.
+    pub fn block(&mut self, block: &Block, sink: &mut impl Sink) -> u64 {
+        self.block_with(block, sink, &arrival)
+    }
+
+    fn pass_with(
+        &mut self,
+        held: &Held,
+        sink: &mut impl Sink,
+        arrival: impl for<'a> Fn(&'a Block, &FrameRecord) -> Option<Arrival<'a>>,
+    ) -> u64 {
+        held.blocks
+            .iter()
+            .map(|block| self.block_with(block, sink, &arrival))
+            .sum()
+    }
+
+    fn block_with(
+        &mut self,
+        block: &Block,
+        sink: &mut impl Sink,
+        arrival: &impl for<'a> Fn(&'a Block, &FrameRecord) -> Option<Arrival<'a>>,
+    ) -> u64 {
         let mut decoded = 0;
-        for block in &held.blocks {
-            // A list for each block, since it borrows the block's bytes; `list_allocations` says how many these are.
-            let mut arrivals = Vec::with_capacity(CHUNK);
-            for chunk in block.frames.chunks(CHUNK) {
-                arrivals.clear();
-                arrivals.extend(chunk.iter().filter_map(|record| arrival(block, record)));
-                decoded += arrivals.len() as u64;
-                for arrival in &mut arrivals {
-                    if arrival.packet.fragment != FragmentPlace::Whole {
-                        self.fragments.resolve(&mut arrival.packet, arrival.time_ns);
-                    }
+        // A list for each block, since it borrows the block's bytes; `list_allocations` says how many these are.
+        let mut arrivals = Vec::with_capacity(CHUNK);
+        for chunk in block.frames.chunks(CHUNK) {
+            arrivals.clear();
+            arrivals.extend(chunk.iter().filter_map(|record| arrival(block, record)));
+            decoded += arrivals.len() as u64;
+            for arrival in &mut arrivals {
+                if arrival.packet.fragment != FragmentPlace::Whole {
+                    self.fragments.resolve(&mut arrival.packet, arrival.time_ns);
                 }
-                self.tracker.batch(&arrivals, sink);
             }
+            self.tracker.batch(&arrivals, sink);
         }
         decoded
+    }
+
+    /// Ends every connection.
+    pub fn flush(&mut self, sink: &mut impl Sink) {
+        self.tracker.flush(sink);
     }
 
     /// Connections begun so far that are still in the table.

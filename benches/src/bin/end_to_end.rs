@@ -6,17 +6,17 @@
 //! Every contestant is its own process, so that CPU time and peak memory are its own; they take turns, round by round,
 //! so that whatever else the machine does meets all alike. Ratios are medians of the ratios within a round.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::Command;
 
+use balefire_benches::child::{self, Used};
 use balefire_benches::loops::{self, Counted};
 use balefire_benches::runs::{self, Machine, median};
 use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
-use wait4::Wait4;
 
 /// Measures `balefire read` beside a libpcap loop and a loop of large reads on the same files.
 #[derive(Parser, Debug)]
@@ -75,15 +75,6 @@ impl Contestant {
     }
 }
 
-/// One run of one contestant.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    wall_s: f64,
-    user_s: f64,
-    system_s: f64,
-    peak_bytes: u64,
-}
-
 fn main() -> io::Result<()> {
     let flags = Flags::parse();
     if let Some(count) = &flags.count {
@@ -123,7 +114,7 @@ fn count_only(which: &str, file: &Path) -> io::Result<()> {
 fn measure(flags: &Flags, file: &Path) -> io::Result<Value> {
     // Once through: the file is in the page cache, and its packets are known.
     let Counted { packets, wire_bytes } = loops::reads(file)?;
-    let mut all: Vec<Vec<Run>> = vec![Vec::new(); Contestant::ALL.len()];
+    let mut all: Vec<Vec<Used>> = vec![Vec::new(); Contestant::ALL.len()];
     for _ in 0..flags.rounds {
         for (contestant, kept) in Contestant::ALL.iter().zip(&mut all) {
             kept.push(run(flags, *contestant, file, packets)?);
@@ -141,38 +132,39 @@ fn measure(flags: &Flags, file: &Path) -> io::Result<Value> {
         flags.rounds
     );
     println!(
-        "  {:<26} {:>8} {:>10} {:>11} {:>12} {:>10}",
-        "", "wall s", "Mpackets/s", "x libpcap", "CPU ns/pkt", "peak MB"
+        "  {:<26} {:>8} {:>10} {:>11} {:>9} {:>12} {:>10}",
+        "", "wall s", "Mpackets/s", "x libpcap", "x reads", "CPU ns/pkt", "peak MB"
     );
     let mut rows = Vec::new();
     for (contestant, kept) in Contestant::ALL.iter().zip(&all) {
-        rows.push(row(*contestant, kept, &all[baseline], packets));
+        rows.push(row(*contestant, kept, [&all[baseline], &all[2]], packets));
     }
     println!("  x libpcap: packet rate over that of the faster libpcap loop, median of the ratios within a round");
+    println!("  x reads: the same over that of the loop of large reads");
+    let threads = threads(flags, file, packets)?;
     Ok(json!({
         "file": file.file_name().map(|name| name.to_string_lossy()),
         "packets": packets,
         "wire_bytes": wire_bytes,
         "baseline": Contestant::ALL[baseline].name(),
         "contestants": rows,
+        "cpu_ns_per_packet_by_thread": threads,
     }))
 }
 
-fn row(contestant: Contestant, kept: &[Run], baseline: &[Run], packets: u64) -> Value {
+fn row(contestant: Contestant, kept: &[Used], others: [&[Used]; 2], packets: u64) -> Value {
     let packets = packets.max(1) as f64;
     let wall_s = middle(kept, |run| run.wall_s);
-    let ratios: Vec<f64> = baseline
-        .iter()
-        .zip(kept)
-        .map(|(base, run)| base.wall_s / run.wall_s)
-        .collect();
-    let cpu_ns = middle(kept, |run| run.user_s + run.system_s) * 1e9 / packets;
+    let [over_libpcap, over_reads] = others.map(|base| {
+        let ratios = base.iter().zip(kept).map(|(base, run)| base.wall_s / run.wall_s);
+        median(&ratios.collect::<Vec<_>>())
+    });
+    let cpu_ns = middle(kept, Used::cpu_s) * 1e9 / packets;
     let peak = middle(kept, |run| run.peak_bytes as f64);
     let rate = packets / wall_s / 1e6;
     println!(
-        "  {:<26} {wall_s:>8.3} {rate:>10.2} {:>11.2} {cpu_ns:>12.1} {:>10.1}",
+        "  {:<26} {wall_s:>8.3} {rate:>10.2} {over_libpcap:>11.2} {over_reads:>9.2} {cpu_ns:>12.1} {:>10.1}",
         contestant.title(),
-        median(&ratios),
         peak / 1e6
     );
     let runs: Vec<Value> = kept
@@ -183,52 +175,29 @@ fn row(contestant: Contestant, kept: &[Run], baseline: &[Run], packets: u64) -> 
         "name": contestant.name(),
         "wall_s": wall_s,
         "packets_per_s": packets / wall_s,
-        "rate_over_libpcap": median(&ratios),
+        "rate_over_libpcap": over_libpcap,
+        "rate_over_reads": over_reads,
         "cpu_ns_per_packet": cpu_ns,
         "peak_bytes": peak,
         "runs": runs,
     })
 }
 
-fn middle(runs: &[Run], figure: impl Fn(&Run) -> f64) -> f64 {
+fn middle(runs: &[Used], figure: impl Fn(&Used) -> f64) -> f64 {
     median(&runs.iter().map(figure).collect::<Vec<_>>())
 }
 
 /// Runs a contestant over `file` and checks that it saw every packet.
-fn run(flags: &Flags, contestant: Contestant, file: &Path, packets: u64) -> io::Result<Run> {
-    let mut words: Vec<String> = Vec::new();
-    if let Some(processors) = &flags.pin {
-        words.extend(["taskset".to_owned(), "-c".to_owned(), processors.clone()]);
-    }
+fn run(flags: &Flags, contestant: Contestant, file: &Path, packets: u64) -> io::Result<Used> {
+    let mut words = child::pinned(flags.pin.as_deref());
     if contestant == Contestant::Balefire {
-        words.push(program(flags)?.display().to_string());
-        words.extend(["read", "--quiet", "--format", "json", "--workers"].map(str::to_owned));
-        words.push(flags.workers.to_string());
+        words.extend(balefire_words(flags, file)?);
     } else {
         words.push(std::env::current_exe()?.display().to_string());
         words.extend(["--count".to_owned(), contestant.name().to_owned()]);
+        words.push(file.display().to_string());
     }
-    words.push(file.display().to_string());
-
-    let begun = Instant::now();
-    let mut child = Command::new(&words[0])
-        .args(&words[1..])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut said = Vec::new();
-    if let Some(mut out) = child.stdout.take() {
-        out.read_to_end(&mut said)?;
-    }
-    let used = child.wait4()?;
-    let wall_s = begun.elapsed().as_secs_f64();
-    if !used.status.success() {
-        return Err(io::Error::other(format!(
-            "{} ended with {}",
-            words.join(" "),
-            used.status
-        )));
-    }
+    let (used, said) = child::run(&words, false)?;
     let seen = packets_said(contestant, &said);
     if seen != Some(packets) {
         return Err(io::Error::other(format!(
@@ -236,12 +205,37 @@ fn run(flags: &Flags, contestant: Contestant, file: &Path, packets: u64) -> io::
             words.join(" ")
         )));
     }
-    Ok(Run {
-        wall_s,
-        user_s: used.rusage.utime.as_secs_f64(),
-        system_s: used.rusage.stime.as_secs_f64(),
-        peak_bytes: used.rusage.maxrss,
-    })
+    Ok(used)
+}
+
+fn balefire_words(flags: &Flags, file: &Path) -> io::Result<Vec<String>> {
+    let mut words = vec![program(flags)?.display().to_string()];
+    words.extend(["read", "--quiet", "--format", "json", "--workers"].map(str::to_owned));
+    words.push(flags.workers.to_string());
+    words.push(file.display().to_string());
+    Ok(words)
+}
+
+/// Processor time of each thread of the program, ns per packet, median of three profiled runs; these run apart, as taking
+/// the time of stages costs some itself.
+fn threads(flags: &Flags, file: &Path, packets: u64) -> io::Result<BTreeMap<String, f64>> {
+    let mut kept: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for _ in 0..3 {
+        let mut words = child::pinned(flags.pin.as_deref());
+        words.extend(balefire_words(flags, file)?);
+        words.push("--profile".to_owned());
+        let (_, said) = child::run(&words, true)?;
+        let document: Value = serde_json::from_slice(&said)?;
+        for thread in document["profile"].as_array().into_iter().flatten() {
+            let name = thread["thread"].as_str().unwrap_or_default().to_owned();
+            let cpu_ns = thread["cpu_ns"].as_f64().unwrap_or_default();
+            kept.entry(name).or_default().push(cpu_ns / packets.max(1) as f64);
+        }
+    }
+    let medians: BTreeMap<_, _> = kept.into_iter().map(|(name, runs)| (name, median(&runs))).collect();
+    let shown: Vec<String> = medians.iter().map(|(name, ns)| format!("{name} {ns:.1}")).collect();
+    println!("  CPU ns/pkt by thread (profiled runs): {}", shown.join(", "));
+    Ok(medians)
 }
 
 /// A loop prints its count first; the program's JSON has it under `accounting`.

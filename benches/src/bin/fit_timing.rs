@@ -30,7 +30,9 @@ fn main() -> anyhow::Result<()> {
     let (slope, base) = calibrate(&raw, &check);
     let scores: Vec<f64> = raw.iter().map(|score| base + slope * score).collect();
     print!("{}", reliability(&scores, &check));
-    std::fs::write(&table, source(&trees, slope, base)).with_context(|| format!("writing {}", table.display()))?;
+    let hopeless = hopeless(&trees, slope, base, &check);
+    std::fs::write(&table, source(&trees, slope, base, &hopeless))
+        .with_context(|| format!("writing {}", table.display()))?;
     Ok(())
 }
 
@@ -92,6 +94,38 @@ fn predict(trees: &[Vec<Node>], rows: &Rows, row: usize) -> f64 {
     trees.iter().map(|tree| value(tree, rows, row)).sum()
 }
 
+/// After so many trees, the log-odds below which no further tree is asked, thousandths.
+fn hopeless(trees: &[Vec<Node>], slope: f64, base: f64, check: &Rows) -> Vec<(usize, i32)> {
+    /// Trees after which it is asked whether to go on: whole groups of those walked together.
+    const STOPS: [usize; 7] = [12, 16, 24, 36, 52, 80, 120];
+    /// Beacons that end above this log-odds are those that matter: below, nothing suspects them whatever the context says.
+    const MATTERS: f64 = -4.0;
+    /// Share of those that may be given up at one stop.
+    const GIVEN_UP: f64 = 2e-4;
+    let mut beacons: Vec<(usize, f64)> = (0..check.label.len())
+        .filter(|&row| check.label[row])
+        .map(|row| (row, base + slope * predict(trees, check, row)))
+        .filter(|(_, score)| *score > MATTERS)
+        .collect();
+    let at_a_stop = (beacons.len() as f64 * GIVEN_UP) as usize;
+    let mut hopeless = Vec::new();
+    for stop in STOPS.into_iter().filter(|&stop| stop < trees.len()) {
+        let mut so_far: Vec<(f64, usize)> = beacons
+            .iter()
+            .enumerate()
+            .map(|(at, (row, _))| (base + slope * predict(&trees[..stop], check, *row), at))
+            .collect();
+        so_far.sort_unstable_by(|one, two| one.0.total_cmp(&two.0));
+        let Some(&(limit, _)) = so_far.get(at_a_stop) else {
+            break;
+        };
+        hopeless.push((stop, (limit * 1000.0).floor() as i32));
+        let kept: Vec<(usize, f64)> = so_far[at_a_stop..].iter().map(|&(_, at)| beacons[at]).collect();
+        beacons = kept;
+    }
+    hopeless
+}
+
 /// Weight of a checked row: as rows of the stated base rate.
 fn prior_weights(check: &Rows) -> [f64; 2] {
     let mass = |label: bool| -> f64 {
@@ -138,9 +172,17 @@ fn calibrate(scores: &[f64], check: &Rows) -> (f64, f64) {
 fn reliability(scores: &[f64], check: &Rows) -> String {
     let prior = prior_weights(check);
     let edges = [
-        0.0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01,
+        0.0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.01,
     ];
     let mut text = String::from("predicted   mean    found   rows\n");
+    let (mut error, mut plain, mut all) = (0.0, 0.0, 0.0);
+    for (row, score) in scores.iter().enumerate() {
+        let weight = check.weight[row] * prior[usize::from(check.label[row])];
+        let found = f64::from(u8::from(check.label[row]));
+        error += weight * (found - 1.0 / (1.0 + (-score).exp())).powi(2);
+        plain += weight * (found - BASE_RATE).powi(2);
+        all += weight;
+    }
     for pair in edges.windows(2) {
         let (mut mass, mut sum, mut beacons, mut rows) = (0.0, 0.0, 0.0, 0);
         for (row, score) in scores.iter().enumerate() {
@@ -164,6 +206,12 @@ fn reliability(scores: &[f64], check: &Rows) -> String {
             );
         }
     }
+    let _ = writeln!(
+        text,
+        "Brier score {:.2e}, of the base rate alone {:.2e}",
+        error / all,
+        plain / all
+    );
     for variant in 0..WEIGHTS.len() as u8 {
         let of = |label: bool| -> Vec<f64> {
             (0..scores.len())
@@ -189,7 +237,7 @@ fn reliability(scores: &[f64], check: &Rows) -> String {
 }
 
 /// The table as Rust source; the slope is folded in.
-fn source(trees: &[Vec<Node>], slope: f64, base: f64) -> String {
+fn source(trees: &[Vec<Node>], slope: f64, base: f64, hopeless: &[(usize, i32)]) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -203,11 +251,18 @@ fn source(trees: &[Vec<Node>], slope: f64, base: f64) -> String {
         text,
         "//! one beacon in a thousand timelines. Not its job: asking them, that is `score_timing`'s.\n"
     );
-    let _ = writeln!(text, "use super::Node;\n");
+    let _ = writeln!(text, "use super::trees::Node;\n");
     let _ = writeln!(
         text,
         "/// Log-odds before anything is measured, thousandths.\npub(super) const BASE: i32 = {};\n",
         (base * 1000.0).round()
+    );
+    let _ = writeln!(
+        text,
+        "/// After so many trees, those below these log-odds (thousandths) are not asked further. Of the checked beacons that end above\n\
+         /// -4, two in ten thousand are below at each.\n#[rustfmt::skip]\n\
+         pub(super) const HOPELESS: [(usize, i32); {}] = {hopeless:?};\n",
+        hopeless.len()
     );
     let mut start = 0;
     let roots: Vec<String> = trees

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::closing::{Closing, PARQUET};
+use crate::closing::{Closing, PARQUET, place};
 use crate::error::{ArchiveError, io_error};
 use crate::place::{Decision, decide, join};
 use crate::record::{Hour, day_of, hour_of_day};
@@ -138,8 +138,21 @@ impl Archive {
         Ok(added)
     }
 
+    /// An empty folder for the files of an hour that comes from elsewhere; gone with the next hour or start.
+    #[cfg(feature = "object-storage")]
+    pub(crate) fn incoming(&self) -> Result<PathBuf, ArchiveError> {
+        self.closing.incoming()
+    }
+
     /// The order is the promise, see `schema.md`: whole files, then the transaction, then their place.
     fn close(&mut self, hour: &Hour) -> Result<(), ArchiveError> {
+        // What a start would not believe must not be written: it would be taken for torn.
+        hour.check().map_err(|fault| ArchiveError::Record {
+            path: self
+                .parquet_folder()
+                .join(place(&hour.sensor_id, hour.hour_s, hour.revision)),
+            fault,
+        })?;
         let staged = self.closing.stage(hour)?;
         self.store.put(hour)?;
         self.closing.settle_in(&staged, hour)?;

@@ -59,6 +59,15 @@ impl Closing {
         written.map(|()| whole)
     }
 
+    /// See [`crate::Archive`]: a name that a start removes.
+    #[cfg(feature = "object-storage")]
+    pub(crate) fn incoming(&self) -> Result<PathBuf, ArchiveError> {
+        let folder = self.closing.join(format!("incoming{PART}"));
+        remove(&folder)?;
+        fs::create_dir(&folder).map_err(io_error(&folder))?;
+        Ok(folder)
+    }
+
     /// Moves a whole hour to its place.
     pub(crate) fn settle_in(&self, staged: &Path, hour: &Hour) -> Result<(), ArchiveError> {
         let place = self.parquet.join(place(&hour.sensor_id, hour.hour_s, hour.revision));

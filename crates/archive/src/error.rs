@@ -58,6 +58,14 @@ pub enum ArchiveError {
         /// The lock.
         path: PathBuf,
     },
+    /// ClickHouse did not answer, or not as it should.
+    #[error("{url}: {reason}")]
+    ClickHouse {
+        /// The server.
+        url: String,
+        /// Its reason, or why it was not asked.
+        reason: String,
+    },
     /// A Parquet file cannot be used.
     #[error("{path}: {fault}; it is left out", path = path.display())]
     Record {

@@ -64,7 +64,7 @@ pub(crate) fn write_to<W: Write + Send, R: Row>(sink: W, first: &[Value], rows: 
         }
         group.close()?;
     }
-    writer.finish()?;
+    // Writes the footer, too.
     writer.into_inner()
 }
 

@@ -95,7 +95,7 @@ pub(crate) fn join(mut one: Hour, two: Hour) -> Hour {
 }
 
 /// Rows of both, in order of the key; those with one key joined.
-fn joined<R, K: Ord>(one: Vec<R>, two: Vec<R>, key: impl Fn(&R) -> K, join: impl Fn(&mut R, R)) -> Vec<R> {
+pub(crate) fn joined<R, K: Ord>(one: Vec<R>, two: Vec<R>, key: impl Fn(&R) -> K, join: impl Fn(&mut R, R)) -> Vec<R> {
     let mut all: Vec<R> = one.into_iter().chain(two).collect();
     all.sort_by_key(|row| key(row));
     let mut rows: Vec<R> = Vec::with_capacity(all.len());
@@ -156,7 +156,7 @@ fn join_watched(one: &mut SensorHour, two: SensorHour) {
     (one.settings_hash, one.version) = (settings_hash, version);
 }
 
-fn join_servers(one: &mut ServerRow, two: ServerRow) {
+pub(crate) fn join_servers(one: &mut ServerRow, two: ServerRow) {
     one.names = join_words(one.names.take(), two.names);
     if two.score > one.score {
         (one.country, one.asn) = (two.country, two.asn);

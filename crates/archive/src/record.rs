@@ -315,7 +315,7 @@ impl Hour {
 /// The UTC day of a time, `YYYY-MM-DD`. Days to civil date after Howard Hinnant,
 /// <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
 pub(crate) fn day_of(time_s: i64) -> String {
-    let days = time_s.div_euclid(86_400).clamp(-700_000, 2_900_000) + 719_468;
+    let days = time_s.div_euclid(86_400).clamp(-719_468, 2_932_896) + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

@@ -1,144 +1,145 @@
 //! The tables of a report: the `.sql` files of `sql/`, run as they are, over a period.
 //!
-//! In: a [`Question`], an archive. Out: an [`Answer`] per table, columns and rows. Not its job: rendering.
+//! In: a [`Question`], an archive in SQLite or hours in ClickHouse. Out: an [`Answer`] per table, columns and rows, the same from
+//! both. Not its job: rendering.
 //!
-//! The files have no parameters, so that the same text runs on SQLite and on ClickHouse. They read three views, which
-//! [`Question::views`] defines in words that both understand:
-//!
-//! - `period_pair`: the rows of `pair` that count: of the period, the sensors and the class asked for;
-//! - `period_hour`: the rows of `sensor_hour` of the period and the sensors;
-//! - `question`: one row with `from_s`, `to_s`, `hours_expected`, `class_least`, `home_country` (empty if none).
+//! The files have no parameters, so that the same text runs on SQLite and on ClickHouse. They read temporary tables: those that
+//! `question` fills with what is asked, and steps (`sql/steps`), each a `SELECT` whose rows are kept under its file's name. Only steps
+//! read the archive, through views that `words` has in either dialect.
+
+#[cfg(feature = "object-storage")]
+mod clickhouse;
+mod engine;
+mod question;
+mod sqlite;
+mod words;
+
+#[cfg(feature = "object-storage")]
+pub use clickhouse::{ClickHouse, SOURCE_TABLE};
+pub use engine::{Engine, answer};
+pub use question::{By, Question, SET_SIZES};
+pub use sqlite::Sqlite;
 
 use crate::cell::Value;
-use crate::error::{ArchiveError, sqlite_error};
-use crate::record::{HOUR_S, is_sensor_id};
-use crate::store::Store;
 
-/// A table of a report: its name and its SQL.
+/// A table of a report, or a step on the way to it: its name and its SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Query {
     /// The stem of its file.
     pub name: &'static str,
     /// The text of the file.
     pub sql: &'static str,
+    /// Steps that it reads, in the order they are needed in.
+    pub reads: &'static [&'static str],
+    /// Columns that SQLite keeps a step in order of, each combination once; empty for any order.
+    pub key: &'static [&'static str],
 }
 
 macro_rules! queries {
-    ($($name:literal),* $(,)?) => {
-        &[$(Query { name: $name, sql: include_str!(concat!("../sql/", $name, ".sql")) },)*]
+    ($folder:literal, $($name:ident ($($key:ident)*) <- $($reads:ident)*;)*) => {
+        &[$(Query {
+            name: stringify!($name),
+            sql: include_str!(concat!("../", $folder, stringify!($name), ".sql")),
+            reads: &[$(stringify!($reads)),*],
+            key: &[$(stringify!($key)),*],
+        },)*]
     };
 }
 
 /// Every table, in the order of a report.
-pub const QUERIES: &[Query] = queries!["totals", "hosting_countries", "coverage"];
+pub const QUERIES: &[Query] = queries! { "sql/",
+    totals () <- period_servers place_hosts;
+    days () <- bucket_hosts days watched;
+    countries_by_servers () <- countries period_servers place_hosts;
+    countries_by_hosts () <- countries period_servers place_hosts;
+    periods () <- watched bucket_servers bucket_hosts;
+    set_sizes () <- server_sizes;
+    services () <- services period_servers service_hosts place_hosts;
+    turnover () <- server_turnover server_hosts before_pairs;
+    coverage_before () <- before_watched;
+    coverage () <- watched;
+    databases () <- watched;
+};
 
-/// What is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// First hour, seconds since 1970.
-    pub from_s: i64,
-    /// End, exclusive.
-    pub to_s: i64,
-    /// Only these sensors; all if empty.
-    pub sensors: Vec<String>,
-    /// Least class that counts: 1 suspected, 2 probable, 3 confirmed.
-    pub class_least: i64,
-    /// The home country, for what is abroad.
-    pub home_country: Option<[u8; 2]>,
+/// Every step.
+pub(crate) const STEPS: &[Query] = queries! { "sql/steps/",
+    watched () <- ;
+    before_watched () <- ;
+    services (server_id) <- ;
+    period_pairs (host_id country server_id) <- ;
+    period_servers () <- period_pairs;
+    place_hosts () <- period_pairs;
+    server_hosts (server_id host_id) <- period_pairs;
+    server_sizes () <- server_hosts;
+    country_hosts (country host_id) <- period_pairs;
+    countries () <- period_servers country_hosts;
+    service_hosts (protocol port host_id) <- period_pairs services;
+    before_pairs (server_id host_id) <- ;
+    server_turnover (server_id) <- period_servers before_pairs;
+    day_hosts (day_s host_id) <- ;
+    days () <- day_hosts;
+    bucket_hosts (bucket_s host_id) <- ;
+    bucket_servers () <- ;
+};
+
+/// Tables that are only there when two periods are compared.
+const OF_TWO_PERIODS: [&str; 2] = ["turnover", "coverage_before"];
+
+/// The tables that a question has.
+pub fn queries(question: &Question) -> impl Iterator<Item = &'static Query> {
+    let compared = question.before.is_some();
+    QUERIES
+        .iter()
+        .filter(move |query| compared || !OF_TWO_PERIODS.contains(&query.name))
 }
 
 /// A table, answered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
+    /// The table.
+    pub name: &'static str,
     /// Names of the columns.
     pub columns: Vec<String>,
     /// Rows of as many values.
     pub rows: Vec<Vec<Value>>,
 }
 
-impl Question {
-    /// All that an archive has; `None` if it has no hour.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn everything(store: &Store) -> Result<Option<Self>, ArchiveError> {
-        let hours = store.hours()?;
-        let (first, last) = (hours.first(), hours.last());
-        Ok(first.zip(last).map(|(first, last)| Self {
-            from_s: first.1,
-            to_s: last.1 + HOUR_S,
-            sensors: Vec::new(),
-            class_least: 1,
-            home_country: None,
-        }))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Hours in the period.
-    pub fn hours_expected(&self) -> i64 {
-        (self.to_s - self.from_s).max(0) / HOUR_S
-    }
-
-    /// The views that the files read, by name, each a `SELECT` over the views of `schema.md`. Nothing in them is anybody's text: numbers,
-    /// two capital letters, and names of sensors, which have no quotes; a name that cannot be a sensor's selects nothing.
-    pub fn views(&self) -> [(&'static str, String); 3] {
-        let Self { from_s, to_s, .. } = self;
-        let sensors: Vec<String> = self
-            .sensors
-            .iter()
-            .filter(|name| is_sensor_id(name))
-            .map(|name| format!("'{name}'"))
-            .collect();
-        let sensors = match (self.sensors.is_empty(), sensors.is_empty()) {
-            (true, _) => String::new(),
-            (false, true) => " AND 1 = 0".to_owned(),
-            (false, false) => format!(" AND sensor_id IN ({})", sensors.join(", ")),
-        };
-        let period = format!("hour_s >= {from_s} AND hour_s < {to_s}{sensors}");
-        let class_least = self.class_least.max(1);
-        let home: String = self
-            .home_country
-            .iter()
-            .flatten()
-            .filter(|letter| letter.is_ascii_uppercase())
-            .map(|&letter| char::from(letter))
-            .collect();
-        let expected = self.hours_expected();
-        [
-            (
-                "period_pair",
-                format!("SELECT * FROM pair WHERE {period} AND class >= {class_least}"),
-            ),
-            ("period_hour", format!("SELECT * FROM sensor_hour WHERE {period}")),
-            (
-                "question",
-                format!(
-                    "SELECT {from_s} AS from_s, {to_s} AS to_s, {expected} AS hours_expected, {class_least} AS class_least, \
-                     '{home}' AS home_country"
-                ),
-            ),
-        ]
-    }
-
-    /// Answers one table from SQLite.
-    ///
-    /// # Errors
-    /// If the archive cannot be read.
-    pub fn answer(&self, store: &Store, query: &Query) -> Result<Answer, ArchiveError> {
-        let sqlite = store.connection();
-        let run = || {
-            for (name, select) in self.views() {
-                sqlite.execute_batch(&format!(
-                    "DROP VIEW IF EXISTS temp.{name}; CREATE TEMP VIEW {name} AS {select};"
-                ))?;
+    #[test]
+    fn every_file_is_used_and_every_step_comes_after_what_it_reads() {
+        for (folder, queries) in [("sql", QUERIES), ("sql/steps", STEPS)] {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+            let mut files: Vec<String> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .filter_map(|name| name.strip_suffix(".sql").map(str::to_owned))
+                .collect();
+            files.sort();
+            let mut names: Vec<&str> = queries.iter().map(|query| query.name).collect();
+            names.sort_unstable();
+            assert_eq!(files, names);
+        }
+        for (at, step) in STEPS.iter().enumerate() {
+            for read in step.reads {
+                assert!(
+                    STEPS[..at].iter().any(|step| step.name == *read),
+                    "{} reads {read}",
+                    step.name
+                );
             }
-            let mut statement = sqlite.prepare(query.sql)?;
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-            let rows = statement.query_map((), |row| {
-                (0..columns.len()).map(|at| row.get_ref(at).map(Value::from)).collect()
-            })?;
-            let rows: rusqlite::Result<Vec<Vec<Value>>> = rows.collect();
-            Ok(Answer { rows: rows?, columns })
-        };
-        run().map_err(sqlite_error(store.path()))
+        }
+        for query in QUERIES.iter().chain(STEPS) {
+            for step in STEPS.iter().filter(|step| step.name != query.name) {
+                let reads = [" FROM ", " JOIN "]
+                    .iter()
+                    .any(|word| query.sql.replace('\n', " ").contains(&format!("{word}{} ", step.name)));
+                if reads {
+                    assert!(query.reads.contains(&step.name), "{} reads {}", query.name, step.name);
+                }
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use balefire_detect::Summary;
 
 use crate::place::join_pairs;
 use crate::record::{HOUR_S, Hour, PairRow, ServerRow, WITHDRAWN};
-use crate::summary::About;
+use crate::summary::{About, identity};
 
 const NS_PER_S: i64 = 1_000_000_000;
 
@@ -38,7 +38,7 @@ impl Waiting {
 
     /// The hours, settled by the run's summary.
     pub fn settle(self, run: &Summary, about: &About) -> Vec<Hour> {
-        settle(self.hours, &Hour::from_summary(run, about))
+        settle(self.hours, &Hour::from_summary(run, about), &places(run))
     }
 }
 
@@ -50,7 +50,24 @@ struct Run<'a> {
     named: BTreeMap<(&'a str, &'a str), &'a str>,
 }
 
-fn settle(mut hours: Vec<Hour>, run: &Hour) -> Vec<Hour> {
+/// By host, address and protocol of a sign, the server it belongs to: a beacon that goes to several addresses may have been told of
+/// under another of them.
+type Places = BTreeMap<(String, String, &'static str), String>;
+
+fn places(run: &Summary) -> Places {
+    let mut places = Places::new();
+    for server in run.servers.iter().filter(|server| !server.behind_relay) {
+        for sign in &server.evidence {
+            for address in &sign.addresses {
+                let key = (sign.host.to_string(), address.to_string(), server.transport.name());
+                places.entry(key).or_insert_with(|| identity(server));
+            }
+        }
+    }
+    places
+}
+
+fn settle(mut hours: Vec<Hour>, run: &Hour, places: &Places) -> Vec<Hour> {
     let by_host = |row: &'_ PairRow| (row.host.clone(), row.server.clone());
     let said = Run {
         servers: run.servers.iter().map(|row| (row.server.as_str(), row)).collect(),
@@ -67,7 +84,7 @@ fn settle(mut hours: Vec<Hour>, run: &Hour) -> Vec<Hour> {
     };
     let mut told = BTreeSet::new();
     for hour in &mut hours {
-        settle_pairs(&mut hour.pairs, &said);
+        settle_pairs(&mut hour.pairs, &said, places);
         told.extend(hour.pairs.iter().filter(|row| row.counts()).map(by_host));
     }
     for row in run.pairs.iter().filter(|row| !told.contains(&by_host(row))) {
@@ -82,6 +99,16 @@ fn settle(mut hours: Vec<Hour>, run: &Hour) -> Vec<Hour> {
     }
     for hour in &mut hours {
         hour.servers = servers(hour, &said);
+        let countries: BTreeMap<&str, &str> = hour
+            .servers
+            .iter()
+            .map(|row| (row.server.as_str(), row.country.as_str()))
+            .collect();
+        for pair in &mut hour.pairs {
+            if let Some(country) = countries.get(pair.server.as_str()) {
+                pair.country = (*country).to_owned();
+            }
+        }
         hour.watched.settled = true;
         hour.arrange();
     }
@@ -89,14 +116,21 @@ fn settle(mut hours: Vec<Hour>, run: &Hour) -> Vec<Hour> {
 }
 
 /// Gives each pair the run's word.
-fn settle_pairs(pairs: &mut Vec<PairRow>, run: &Run<'_>) {
+fn settle_pairs(pairs: &mut Vec<PairRow>, run: &Run<'_>, places: &Places) {
     for row in pairs.iter_mut() {
         let own = (row.host.as_str(), row.server.as_str());
         let renamed = || {
             let server = run.named.get(&(row.host.as_str(), row.name.as_deref()?))?;
             run.pairs.get(&(row.host.as_str(), *server))
         };
-        let word = run.pairs.get(&own).or_else(renamed).copied();
+        let elsewhere = || {
+            let protocol = ["tcp", "udp", "icmp", "icmp6", "ip"]
+                .into_iter()
+                .find(|name| *name == row.protocol)?;
+            let server = places.get(&(row.host.clone(), row.address.clone(), protocol))?;
+            run.pairs.get(&(row.host.as_str(), server.as_str()))
+        };
+        let word = run.pairs.get(&own).or_else(renamed).or_else(elsewhere).copied();
         match word {
             Some(word) => {
                 row.server.clone_from(&word.server);

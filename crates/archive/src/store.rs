@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use crate::error::{ArchiveError, io_error, sqlite_error};
 use crate::place::There;
-use crate::record::Hour;
+use crate::record::{HOUR_S, Hour};
 
 pub use retention::Retention;
 
@@ -39,6 +39,28 @@ const BUSY: Duration = Duration::from_secs(20);
 pub struct Store {
     path: PathBuf,
     sqlite: Connection,
+}
+
+/// What there is of one sensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SensorHours {
+    /// The sensor.
+    pub sensor_id: String,
+    /// Its first hour, seconds since 1970.
+    pub first_s: i64,
+    /// Its last.
+    pub last_s: i64,
+    /// Hours that are there.
+    pub hours: i64,
+    /// Those watched in part.
+    pub partial: i64,
+}
+
+impl SensorHours {
+    /// Hours between its first and its last that are not there.
+    pub fn missing(&self) -> i64 {
+        (self.last_s - self.first_s) / HOUR_S + 1 - self.hours
+    }
 }
 
 impl Store {
@@ -160,6 +182,30 @@ impl Store {
             .map_err(sqlite_error(&self.path))
     }
 
+    /// What there is of each sensor.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn sensors(&self) -> Result<Vec<SensorHours>, ArchiveError> {
+        self.sqlite
+            .prepare_cached(
+                "SELECT sensor_id, min(hour_s), max(hour_s), count(*), sum(partial) FROM sensor_hour GROUP BY sensor_id ORDER BY sensor_id",
+            )
+            .and_then(|mut statement| {
+                let rows = statement.query_map((), |row| {
+                    Ok(SensorHours {
+                        sensor_id: row.get(0)?,
+                        first_s: row.get(1)?,
+                        last_s: row.get(2)?,
+                        hours: row.get(3)?,
+                        partial: row.get(4)?,
+                    })
+                })?;
+                rows.collect()
+            })
+            .map_err(sqlite_error(&self.path))
+    }
+
     /// The newest hour, of whatever sensor.
     pub(crate) fn newest_hour_s(&self) -> Result<Option<i64>, ArchiveError> {
         self.sqlite
@@ -243,7 +289,7 @@ impl Store {
         })?;
         // So that the version is in the file itself, where `header` looks.
         self.sqlite
-            .pragma_query_value(None, "wal_checkpoint(TRUNCATE)", |_| Ok(()))
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
             .map_err(sqlite_error(&self.path))
     }
 

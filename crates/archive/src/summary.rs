@@ -8,7 +8,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use balefire_detect::{Address, Class, ControlServer, CountryRow as Traffic, Evidence, Reject, Summary};
 
 use crate::count::HOSTING;
+use crate::place::{join_pairs, join_servers, joined};
 use crate::record::{CountryRow, HOUR_S, Hour, PairRow, SCHEMA_VERSION, SensorHour, ServerRow};
+use crate::sketch;
 
 /// What a summary does not say of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +23,6 @@ pub struct About {
     pub settings_hash: String,
     /// Of the program.
     pub version: String,
-    /// Name and date of the threat intelligence in use.
-    pub intel: Option<(String, String)>,
 }
 
 const NS_PER_S: i64 = 1_000_000_000;
@@ -38,8 +38,16 @@ impl Hour {
             watched: watched(summary, about),
             servers: summary.servers.iter().map(server_row).collect(),
             pairs: summary.servers.iter().flat_map(pair_rows).collect(),
-            countries: summary.countries.iter().map(country_row).collect(),
+            countries: countries(summary),
         };
+        // Two servers behind one relay may go by one name.
+        hour.servers = joined(hour.servers, Vec::new(), |row| row.server.clone(), join_servers);
+        hour.pairs = joined(
+            hour.pairs,
+            Vec::new(),
+            |row| (row.server.clone(), row.host.clone()),
+            join_pairs,
+        );
         hour.arrange();
         hour
     }
@@ -73,6 +81,7 @@ fn watched(summary: &Summary, about: &About) -> SensorHour {
         of_kind.map(|(_, frames)| frames).sum()
     };
     let source = &summary.country_source;
+    let lists: Vec<String> = summary.intel.iter().map(|list| text(&list.name)).collect();
     SensorHour {
         schema_version: SCHEMA_VERSION,
         partial: summary.period.partial,
@@ -100,12 +109,13 @@ fn watched(summary: &Summary, about: &About) -> SensorHour {
         timelines: count(summary.totals.timelines),
         servers: 0,
         controlled_hosts: 0,
-        peers: None,
+        peers: Some(count(summary.peers.len() as u64)),
         country_source: text(&source.name),
         country_date: text(&source.date),
         country_meaning: text(source.meaning),
-        intel_source: about.intel.as_ref().map(|(name, _)| text(name)),
-        intel_date: about.intel.as_ref().map(|(_, date)| text(date)),
+        intel_source: Some(lists.join(", ")).filter(|lists| !lists.is_empty()),
+        // Lists say their names, not their dates.
+        intel_date: None,
         home_country: about.home_country.clone(),
         settings_hash: about.settings_hash.clone(),
         version: about.version.clone(),
@@ -160,8 +170,8 @@ fn pair_rows(server: &ControlServer) -> impl Iterator<Item = PairRow> {
             name: signs.iter().find_map(|sign| sign.name.as_deref()).map(text),
             kinds: kinds.join(" "),
             check_ins: count(signs.iter().map(|sign| sign.check_ins).max()?),
-            bytes_out: None,
-            bytes_in: None,
+            bytes_out: signs.iter().filter_map(|sign| sign.sent_bytes).max().map(count),
+            bytes_in: signs.iter().filter_map(|sign| sign.received_bytes).max().map(count),
             interval_s: decimals(best.interval_s, 3),
             jitter: decimals(best.jitter, 4),
             first_ns: signs.iter().map(|sign| sign.first_ns).min()?,
@@ -169,6 +179,19 @@ fn pair_rows(server: &ControlServer) -> impl Iterator<Item = PairRow> {
             parts: parts(best),
         })
     })
+}
+
+/// A row per country with servers, traffic or peers.
+fn countries(summary: &Summary) -> Vec<CountryRow> {
+    let mut rows: Vec<CountryRow> = summary.countries.iter().map(country_row).collect();
+    for peers in summary.peers.chunk_by(|one, two| one.0 == two.0) {
+        let code = text(peers[0].0.code());
+        let row = rows.iter_mut().find(|row| row.country == code);
+        let Some(row) = row else { continue };
+        row.peers = Some(count(peers.len() as u64));
+        row.peers_sketch = sketch::of(peers.iter().map(|(_, address)| *address));
+    }
+    rows
 }
 
 fn country_row(row: &Traffic) -> CountryRow {
@@ -181,7 +204,8 @@ fn country_row(row: &Traffic) -> CountryRow {
         bytes_out: count(row.bytes_out),
         bytes_in: count(row.bytes_in),
         packets: count(row.packets),
-        peers: None,
+        // Traffic without a connection that a host opened: nobody was reached.
+        peers: Some(0),
         peers_sketch: None,
     }
 }

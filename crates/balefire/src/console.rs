@@ -13,7 +13,6 @@ use balefire_report::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::exit::Failure;
 use crate::keep::Keeper;
 use crate::output;
 use crate::service::Attendant;
@@ -137,16 +136,10 @@ impl<'a> Console<'a> {
     }
 
     /// The run is over, and this is what it says: hours that waited for it go into the archive.
-    pub(crate) fn settle(&mut self, run: &Summary) -> Result<(), Failure> {
-        let Some(archive) = &mut self.archive else {
-            return Ok(());
-        };
-        match archive.finish(run) {
-            Err(error) if self.goes_on => {
-                output::complain(&error.to_string());
-                Ok(())
-            }
-            done => done.map_err(|error| Failure::failed(error.to_string())),
+    pub(crate) fn settle(&mut self, run: &Summary) {
+        if let Some(Err(error)) = self.archive.as_mut().map(|archive| archive.finish(run)) {
+            // The answer is printed all the same; `has_failed` decides how the program ends.
+            output::complain(&error.to_string());
         }
     }
 
@@ -294,7 +287,7 @@ fn row(snapshot: &Snapshot) -> LiveRow {
         hosts: snapshot.hosts,
         timelines: snapshot.timelines,
         evictions: snapshot.evictions,
-        servers: snapshot.servers_by_class.iter().sum(),
+        servers: snapshot.servers_total,
         countries: snapshot.countries.clone(),
     }
 }

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::report::ReportFlags;
 use crate::synth::SynthFlags;
 
 const AFTER_HELP: &str = "\
@@ -43,14 +44,89 @@ pub(crate) enum Command {
     Synth(SynthFlags),
     /// Print the tables of a period from an archive: control servers, controlled hosts, hosting countries.
     Report(ReportFlags),
+    /// Bring hours together: import, push, list, check; what a cluster needs.
+    #[command(subcommand)]
+    Archive(ArchiveCommand),
     /// List the network interfaces, which of them can be opened, and what would mend the rest.
     Interfaces,
     /// Look at an interface and its machine before they are trusted with a tap; every finding with the line that mends
     /// it. Changes nothing. Exit code 1 where something must be mended.
     Doctor(DoctorFlags),
+    /// Say what is understood of lists of threat intelligence.
+    #[command(subcommand)]
+    Intel(IntelCommand),
+    /// Look after the allowlist: findings that are not to be reported, and why.
+    #[command(subcommand)]
+    Allow(AllowCommand),
     /// Check a settings file, or print the settings in effect.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IntelCommand {
+    /// Read lists as `--intel` would, and say what was understood and what not. Exit code 3 where a line was not.
+    Check {
+        /// Lists, or folders of lists.
+        #[arg(required = true, value_name = "FILE|DIR")]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AllowCommand {
+    /// Say whether an allowlist can be used.
+    Check(AllowlistFlags),
+    /// Print its rules.
+    List(AllowlistFlags),
+    /// Add a rule at the end of the file; what is in it stays as it is.
+    Add(AllowAddFlags),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AllowlistFlags {
+    /// The allowlist (TOML). [default: that of the settings file]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Settings file that names it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AllowAddFlags {
+    /// The server: an address, a network, or a domain (with everything below it).
+    #[arg(value_name = "SERVER")]
+    pub(crate) server: Option<String>,
+
+    /// Only at this port.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+
+    /// Only where the host used this TLS fingerprint.
+    #[arg(long, value_name = "JA4")]
+    pub(crate) ja4: Option<String>,
+
+    /// Only for this host inside, or hosts of this network.
+    #[arg(long, value_name = "ADDRESS|CIDR")]
+    pub(crate) host: Option<String>,
+
+    /// Why; it is shown with what the rule hides.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+
+    /// The first day on which it no longer holds, as 2027-01-31.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) expires: Option<String>,
+
+    /// The allowlist (TOML); made if it is not there. [default: that of the settings file]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) allowlist: Option<PathBuf>,
+
+    /// Settings file that names it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -212,43 +288,58 @@ pub(crate) struct StatsFlags {
     pub(crate) filter: Option<String>,
 }
 
-/// `balefire report`
-#[derive(Args, Debug)]
-pub(crate) struct ReportFlags {
-    /// The folder that was given to --output, or the archive in it.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) archive: PathBuf,
+#[derive(Debug, Subcommand)]
+pub(crate) enum ArchiveCommand {
+    /// Take the hours of other archives. Twice, late or in any order is the same: the last word on each hour counts.
+    Import {
+        /// The archive that takes them: the folder given to --output, or one to be made.
+        #[arg(long, value_name = "DIR")]
+        archive: PathBuf,
 
-    /// First hour of the period, as 2026-03-02T00:00:00Z or 2026-03-02. [default: the first in the archive]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
+        /// Folders given to --output elsewhere, archives, Parquet folders, or s3://BUCKET/PREFIX (access from AWS_ACCESS_KEY_ID,
+        /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL).
+        #[arg(required = true, value_name = "DIR|URL")]
+        from: Vec<String>,
+    },
+    /// Put hours into object storage that it has not got yet. No object is ever overwritten.
+    Push {
+        /// The archive.
+        #[arg(long, value_name = "DIR")]
+        archive: PathBuf,
 
-    /// End of the period, exclusive. [default: after the last hour in the archive]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<String>,
+        /// s3://BUCKET/PREFIX.
+        #[arg(value_name = "URL")]
+        to: String,
+    },
+    /// List sensors with the hours that are there, partial and missing.
+    Ls {
+        /// The archive.
+        #[arg(long, value_name = "DIR")]
+        archive: PathBuf,
+    },
+    /// Look at every page of SQLite and read every Parquet file.
+    Check {
+        /// The archive.
+        #[arg(long, value_name = "DIR")]
+        archive: PathBuf,
+    },
+    /// Print what a database needs to hold the hours.
+    Ddl {
+        /// Which.
+        #[arg(value_enum)]
+        database: Database,
 
-    /// Only this sensor; may be repeated.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) sensor: Vec<String>,
-
-    /// Least class that counts.
-    #[arg(long, value_enum, default_value_t = LeastClass::Suspected)]
-    pub(crate) class: LeastClass,
-
-    /// Country of the taps, two letters; servers elsewhere are abroad.
-    #[arg(long, value_name = "CC")]
-    pub(crate) home_country: Option<String>,
+        /// URL of the folder of hours in object storage.
+        #[arg(long, value_name = "URL", default_value = "https://BUCKET.s3.amazonaws.com/PREFIX")]
+        source: String,
+    },
 }
 
-/// A class of servers, and all above it.
+/// A database that reads the hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LeastClass {
-    /// All.
-    Suspected,
-    /// Without those merely suspected.
-    Probable,
-    /// Only those that threat intelligence names.
-    Confirmed,
+pub(crate) enum Database {
+    /// Tables, S3Queue and materialised views.
+    Clickhouse,
 }
 
 /// Flags with a place in the settings file; a flag goes before the file.
@@ -274,6 +365,17 @@ pub(crate) struct SettingFlags {
     #[arg(long, value_name = "FILE.mmdb", help_heading = "Settings")]
     pub(crate) country_db: Option<PathBuf>,
 
+    /// Threat intelligence: a list, or a folder of lists; may be repeated. Whoever has contact with what is listed is reported
+    /// as confirmed. Plain lists, CSV, hosts files, MISP and STIX 2 JSON are told by their content. `live` reads them anew on
+    /// SIGHUP.
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Settings")]
+    pub(crate) intel: Vec<PathBuf>,
+
+    /// Findings that are not to be reported, and why (TOML, `[[allow]]` tables); hits are counted. `live` reads it anew on
+    /// SIGHUP.
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    pub(crate) allowlist: Option<PathBuf>,
+
     /// Score (0 to 1) from which a server is suspected.
     #[arg(long, value_name = "SCORE", help_heading = "Settings")]
     pub(crate) suspected: Option<f64>,
@@ -289,6 +391,11 @@ pub(crate) struct SettingFlags {
     /// Blocks (about 1 MiB) that wait for a worker before a file waits and a tap drops.
     #[arg(long, value_name = "N", help_heading = "Settings")]
     pub(crate) queue_blocks: Option<u32>,
+
+    /// Most memory of the run, as 512MiB or 2GiB: the tables are sized by it, and let the coldest go when full. [default:
+    /// 1GiB a worker]
+    #[arg(long, value_name = "SIZE", help_heading = "Settings")]
+    pub(crate) memory: Option<String>,
 
     /// Take only what this BPF expression lets through.
     #[arg(long, value_name = "BPF", help_heading = "Settings")]
@@ -320,6 +427,10 @@ pub(crate) struct OutputFlags {
     /// Explain one server in place of the page: ADDRESS, ADDRESS:PORT or NAME. (JSON has all explanations, always.)
     #[arg(long, value_name = "SERVER", help_heading = "Output")]
     pub(crate) why: Option<String>,
+
+    /// Take the time of every stage of every thread, and print it on standard error at the end (in JSON too, as `profile`).
+    #[arg(long, help_heading = "Output")]
+    pub(crate) profile: bool,
 
     /// No progress, no live figures; errors only.
     #[arg(long, short, action = ArgAction::SetTrue, help_heading = "Output")]

@@ -95,9 +95,17 @@ impl Keeper {
     /// Writes what is ready, after what could not be written before; what fails stays.
     fn write(&mut self, ready: Vec<Hour>) -> Result<(), ArchiveError> {
         self.unwritten.extend(ready);
+        let mut strange = None;
         while let Some(hour) = self.unwritten.front() {
             let added = match self.archive.add(hour.clone()) {
                 Ok(added) => added,
+                // It would never get in: a time before 1970, or after 9999.
+                Err(error @ ArchiveError::Record { .. }) => {
+                    self.unwritten.pop_front();
+                    self.lost += 1;
+                    strange.get_or_insert(error);
+                    continue;
+                }
                 Err(error) => {
                     // Hours of a file wait without a limit of their own: `Waiting` had one.
                     while self.waiting.is_none() && self.unwritten.len() > MOST_UNWRITTEN {
@@ -117,6 +125,6 @@ impl Keeper {
             };
             self.added[place] += 1;
         }
-        Ok(())
+        strange.map_or(Ok(()), Err)
     }
 }

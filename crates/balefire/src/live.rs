@@ -3,6 +3,7 @@
 //! In: what was typed. Out: rows of figures while it runs, hour files, the answer at the end. Not its job: the interface
 //! (`capture`), running (`run`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use balefire_capture::{CaptureError, LiveOptions, LiveSource, interface_addresses};
@@ -12,6 +13,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::flags::LiveFlags;
 use crate::keep::Keeper;
+use crate::lists;
 use crate::output;
 use crate::plan::Plan;
 use crate::run::{self, Title};
@@ -33,7 +35,9 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
     let mut plan = Plan::new(&settings, &flags.output, &networks(&flags.interface)?)?;
     let source = LiveSource::open(&flags.interface, &options(&settings)).map_err(failure)?;
     let stopper = source.stopper();
+    let (of_lists, shared) = (settings.clone(), Arc::clone(&plan.shared));
     let stop = signals::watch(Ending {
+        reload: Some(Box::new(move || lists::reload(&of_lists, &shared))),
         wake: Box::new(move || stopper.stop()),
         grace: DRAIN,
         limit: flags.duration.map(Duration::from_secs),

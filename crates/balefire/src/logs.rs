@@ -94,7 +94,7 @@ fn raw(file: &Input) -> io::Result<File> {
     }
 }
 
-fn decompressed(raw: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
+pub(crate) fn decompressed(raw: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut raw = BufReader::with_capacity(READ_BYTES, raw);
     Ok(match raw.fill_buf()? {
         [0x1f, 0x8b, ..] => Box::new(BufReader::with_capacity(READ_BYTES, MultiGzDecoder::new(raw))),

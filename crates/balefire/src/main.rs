@@ -3,17 +3,22 @@
 //! In: flags, a settings file, signals. Out: pages, documents, files, an exit code. Not its job: any of the work between,
 //! which the libraries beside it do: `capture`, `decode`, `track`, `detect`, `pipeline`, `report`, `archive`.
 
+mod allow;
+mod archive;
 mod config;
 mod console;
 mod doctor;
 mod exit;
 mod flags;
+mod intel;
 mod interfaces;
 mod keep;
+mod lists;
 mod live;
 mod logs;
 mod output;
 mod plan;
+mod profile;
 mod read;
 mod report;
 mod run;
@@ -49,9 +54,12 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
         Command::Ctl(flags) => service::ctl::run(&flags),
         Command::Stats(flags) => stats::run(&flags),
         Command::Synth(flags) => synth::run(&flags),
+        Command::Archive(command) => archive::run(&command),
         Command::Report(flags) => report::run(&flags),
         Command::Interfaces => interfaces::run(),
         Command::Doctor(flags) => doctor::run(&flags),
+        Command::Intel(command) => intel::run(&command),
+        Command::Allow(command) => allow::run(&command),
         Command::Config(command) => config::run(&command),
     }
 }

@@ -14,6 +14,8 @@ use balefire_report::HourFiles;
 
 use crate::exit::Failure;
 use crate::flags::{Format, OutputFlags};
+use crate::lists;
+use crate::output;
 use crate::settings::Settings;
 use crate::values::Count;
 
@@ -46,46 +48,55 @@ impl Plan {
     /// `interface_networks` are the networks of the interface, for a tap.
     pub(crate) fn new(
         settings: &Settings,
-        output: &OutputFlags,
+        asked: &OutputFlags,
         interface_networks: &[String],
     ) -> Result<Self, Failure> {
-        let answer = match &output.why {
-            Some(_) if output.format != Format::Table => {
+        let answer = match &asked.why {
+            Some(_) if asked.format != Format::Table => {
                 return Err(Failure::usage(
                     "--why prints a page for people; --format json has every explanation already",
                 ));
             }
             Some(server) => Answer::Why(server.clone()),
-            None => Answer::Summary(output.format),
+            None => Answer::Summary(asked.format),
         };
         let sensor = settings.sensor.name.as_str().to_owned();
         let detect = Arc::new(detect_settings(settings, interface_networks)?);
-        let hours = output.output.as_ref().map(|folder| HourFiles::open(folder, &sensor));
+        let hours = asked.output.as_ref().map(|folder| HourFiles::open(folder, &sensor));
         let hours = hours.transpose().map_err(|error| Failure::failed(error.to_string()))?;
-        let archive = match &output.output {
-            Some(folder) if settings.archive.write && !output.no_archive => {
+        let tables = settings.table_limits()?;
+        let archive = match &asked.output {
+            Some(folder) if settings.archive.write && !asked.no_archive => {
                 let archive = Archive::open(&folder.join(FOLDER), retention(settings));
                 let archive = archive.map_err(|error| Failure::failed(error.to_string()))?;
                 Some((archive, about(settings)?))
             }
             _ => None,
         };
+        let shared = Arc::new(Shared::new(countries(settings)?, &detect));
+        let loaded = lists::load(settings)?;
+        if !asked.quiet {
+            loaded.remarks.iter().for_each(|remark| output::remark(remark));
+        }
+        shared.replace_lists(loaded.lists);
         Ok(Self {
             pipeline: balefire_pipeline::Settings {
                 workers: settings.run.workers.size(),
                 queue_blocks: settings.run.queue_blocks.size(),
-                keep_timelines: output.scores.is_some() || output.why.is_some(),
-                connections: settings.limits.connections.size(),
+                keep_timelines: asked.scores.is_some() || asked.why.is_some(),
+                connections: tables.connections,
+                payload_buffers: tables.payload_buffers,
+                profile: asked.profile,
                 ..balefire_pipeline::Settings::default()
             },
-            shared: Arc::new(Shared::new(countries(settings)?, &detect)),
+            shared,
             detect,
             hours,
             archive,
             sensor,
             answer,
-            scores: output.scores.clone(),
-            quiet: output.quiet,
+            scores: asked.scores.clone(),
+            quiet: asked.quiet,
         })
     }
 }
@@ -114,7 +125,6 @@ fn about(settings: &Settings) -> Result<About, Failure> {
         home_country: settings.home.country.map(String::from),
         settings_hash: settings_hash(&settings.deciding()?),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        intel: None,
     })
 }
 
@@ -132,7 +142,6 @@ fn retention(settings: &Settings) -> Retention {
 }
 
 fn detect_settings(settings: &Settings, interface_networks: &[String]) -> Result<balefire_detect::Settings, Failure> {
-    let limits = &settings.limits;
     Ok(balefire_detect::Settings {
         home: settings.home(interface_networks)?,
         home_country: settings.home.country.map(|code| code.0),
@@ -141,13 +150,7 @@ fn detect_settings(settings: &Settings, interface_networks: &[String]) -> Result
             suspected: settings.detect.suspected.0,
             probable: settings.detect.probable.0,
         },
-        limits: balefire_detect::Limits {
-            hosts: limits.hosts.size(),
-            addresses: limits.addresses.size(),
-            pairs: limits.pairs.size(),
-            timelines: limits.timelines.size(),
-            names: limits.names.size(),
-        },
+        limits: settings.table_limits()?.detect,
         // Keys of the tables are chosen by attackers, so the seed is one they cannot know.
         hash_seed: RandomState::new().hash_one(0u8),
     })

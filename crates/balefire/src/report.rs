@@ -1,49 +1,120 @@
-//! `balefire report`: the tables of a period, from an archive.
+//! `balefire report`: the tables of a period, from an archive or from ClickHouse.
 //!
-//! In: what was typed. Out: tables on standard output. Not its job: counting (`archive`).
+//! In: what was typed, the settings file. Out: tables on standard output. Not its job: counting (`archive`), the look of a page (the
+//! crate `report`).
 
-use balefire_archive::{Answer, QUERIES, Question, Store, Value, find};
-use balefire_report::clean;
-use jiff::Timestamp;
+mod flags;
+mod period;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use balefire_archive::{Answer, By, ClickHouse, Query, Question, SQLITE, Sqlite, Store, Value, find, queries};
+use balefire_detect::Country;
+use balefire_report::{
+    Datum, PeriodReport, Piece, Sheet, period_csv, period_html, period_json, period_markdown, period_page,
+};
 
 use crate::exit::{Exit, Failure};
-use crate::flags::{LeastClass, ReportFlags};
+use crate::flags::SettingFlags;
 use crate::output;
-use crate::values::CountryCode;
+use crate::settings::Settings;
+use crate::values::{CountryCode, SetSizes};
+
+pub(crate) use flags::ReportFlags;
+use flags::{Engine, LeastClass, Piece as AskedPiece, ReportFormat};
+
+/// Who may read ClickHouse is no business of a command line that everybody on the machine can see.
+const PASSWORD_VARIABLE: &str = "BALEFIRE_CLICKHOUSE_PASSWORD";
+
+/// Tables that are told under every other one.
+const COVERAGE: [&str; 3] = ["coverage", "coverage_before", "databases"];
 
 pub(crate) fn run(flags: &ReportFlags) -> Result<Exit, Failure> {
-    let folder = find(&flags.archive);
-    let failed = |error: balefire_archive::ArchiveError| Failure::failed(error.to_string());
-    let store = Store::open_to_read(&folder.join(balefire_archive::SQLITE)).map_err(failed)?;
-    let Some(question) = question(&store, flags)? else {
-        return Err(Failure::failed(format!(
-            "{}: no hour is in this archive yet",
-            folder.display()
-        )));
+    let settings = Settings::load(&SettingFlags {
+        config: flags.config.clone(),
+        ..SettingFlags::default()
+    })?;
+    let (question, answers) = match flags.engine {
+        Engine::Sqlite => from_sqlite(flags, &settings)?,
+        Engine::Clickhouse => from_clickhouse(flags, &settings)?,
     };
-    let mut text = String::new();
-    for query in QUERIES {
-        let answer = question.answer(&store, query).map_err(failed)?;
-        text += &table(query.name, &answer);
-    }
-    text += "An address is not an actor: a hosting country is where an address is registered or located by the named database.\n";
-    output::print(&text)?;
+    let report = report(flags, &question, answers);
+    output::print(&match flags.format {
+        ReportFormat::Table => period_page(&report),
+        ReportFormat::Csv => period_csv(&report),
+        ReportFormat::Json => period_json(&report),
+        ReportFormat::Markdown => period_markdown(&report),
+        ReportFormat::Html => period_html(&report),
+    })?;
     Ok(Exit::Done)
 }
 
-fn question(store: &Store, flags: &ReportFlags) -> Result<Option<Question>, Failure> {
-    let everything = Question::everything(store).map_err(|error| Failure::failed(error.to_string()))?;
-    let Some(mut question) = everything else {
-        return Ok(None);
+fn from_sqlite(flags: &ReportFlags, settings: &Settings) -> Result<(Question, Vec<Answer>), Failure> {
+    let Some(folder) = &flags.archive else {
+        return Err(Failure::usage(
+            "--archive DIR is missing: the folder that was given to --output",
+        ));
     };
+    let folder = find(folder);
+    let path = folder.join(SQLITE);
+    let store = Store::open_to_read(&path).map_err(failed)?;
+    let everything = Question::everything(&store).map_err(failed)?;
+    let Some(everything) = everything else {
+        return Err(Failure::failed(format!(
+            "{}: no hour is in this archive yet; `balefire read --output DIR CAPTURE` writes some",
+            folder.display()
+        )));
+    };
+    let question = asked(flags, settings, everything)?;
+    let answers = Sqlite::new(&path).answer(&question, &tables(flags, &question)?, &|_| ());
+    Ok((question, answers.map_err(failed)?))
+}
+
+fn from_clickhouse(flags: &ReportFlags, settings: &Settings) -> Result<(Question, Vec<Answer>), Failure> {
+    let (Some(url), Some(source)) = (&flags.url, &flags.source) else {
+        return Err(Failure::usage(
+            "--engine clickhouse needs --url http://HOST:8123 and --source TABLE, with {table} in it",
+        ));
+    };
+    let user = flags
+        .user
+        .clone()
+        .map(|user| (user, std::env::var(PASSWORD_VARIABLE).unwrap_or_default()));
+    let mut server = ClickHouse::new(url, source, user, &session()).map_err(failed)?;
+    let Some(everything) = server.everything().map_err(failed)? else {
+        return Err(Failure::failed(format!("{url}: no hour is in {source:?}")));
+    };
+    let question = asked(flags, settings, everything)?;
+    let answers = balefire_archive::answer(&mut server, &question, &tables(flags, &question)?, &|_| ());
+    Ok((question, answers.map_err(failed)?))
+}
+
+/// What is asked, where everything is known; flags go before settings, those before what the archive says.
+fn asked(flags: &ReportFlags, settings: &Settings, everything: Question) -> Result<Question, Failure> {
+    let mut question = everything;
     if let Some(from) = &flags.from {
-        question.from_s = hour_of("--from", from)?;
+        question.from_s = period::hour_of("--from", from)?;
     }
     if let Some(to) = &flags.to {
-        question.to_s = hour_of("--to", to)?;
+        question.to_s = period::hour_of("--to", to)?;
     }
     if question.to_s <= question.from_s {
-        return Err(Failure::usage("--to must be after --from"));
+        return Err(Failure::usage(
+            "the period is empty: --to must be after --from, and --from before the last hour of the archive",
+        ));
+    }
+    question.by = match flags.by {
+        AskedPiece::Hour => By::Hour,
+        AskedPiece::Day => By::Day,
+        AskedPiece::Month => By::Month,
+    };
+    if question.is_cut_too_fine() {
+        return Err(Failure::usage(
+            "--by cuts the period into more than 20,000 pieces: take larger ones",
+        ));
+    }
+    if let Some(before) = &flags.compare {
+        question.before = Some(period::period(before, (question.from_s, question.to_s))?);
     }
     question.sensors.clone_from(&flags.sensor);
     question.class_least = match flags.class {
@@ -51,50 +122,108 @@ fn question(store: &Store, flags: &ReportFlags) -> Result<Option<Question>, Fail
         LeastClass::Probable => 2,
         LeastClass::Confirmed => 3,
     };
-    if let Some(country) = &flags.home_country {
-        let code: CountryCode = country
-            .clone()
-            .try_into()
-            .map_err(|error| Failure::usage(format!("--home-country: {error}")))?;
-        question.home_country = Some(code.0);
+    let code = match &flags.home_country {
+        Some(country) => Some(
+            CountryCode::try_from(country.clone())
+                .map_err(|error| Failure::usage(format!("--home-country: {error}")))?,
+        ),
+        None => settings.home.country,
+    };
+    question.home_country = code.map(|code| code.0).or(question.home_country);
+    question.set_sizes = match flags.set_sizes.as_slice() {
+        [] => settings.report.set_sizes.0.clone(),
+        sizes => {
+            SetSizes::try_from(sizes.to_vec())
+                .map_err(|error| Failure::usage(format!("--set-sizes: {error}")))?
+                .0
+        }
+    };
+    Ok(question)
+}
+
+/// The tables to be answered: those asked for, and those that go under them.
+fn tables(flags: &ReportFlags, question: &Question) -> Result<Vec<&'static Query>, Failure> {
+    let all: Vec<&Query> = queries(question).collect();
+    for name in &flags.table {
+        if !all.iter().any(|query| query.name == name) {
+            let names: Vec<&str> = all.iter().map(|query| query.name).collect();
+            let more = if question.before.is_none() {
+                "; turnover needs --compare"
+            } else {
+                ""
+            };
+            return Err(Failure::usage(format!(
+                "--table {name}: there are {}{more}",
+                names.join(", ")
+            )));
+        }
     }
-    Ok(Some(question))
+    Ok(all
+        .into_iter()
+        .filter(|query| {
+            COVERAGE.contains(&query.name)
+                || flags.table.is_empty()
+                || flags.table.iter().any(|name| name == query.name)
+        })
+        .collect())
 }
 
-/// The start of the hour of a time, or of a day.
-fn hour_of(flag: &str, text: &str) -> Result<i64, Failure> {
-    let time = text
-        .parse::<Timestamp>()
-        .or_else(|_| format!("{text}T00:00:00Z").parse())
-        .map_err(|error| Failure::usage(format!("{flag}: {error}; write 2026-03-02T00:00:00Z, or 2026-03-02")))?;
-    Ok(time.as_second().div_euclid(balefire_archive::HOUR_S) * balefire_archive::HOUR_S)
-}
-
-/// Columns as wide as their widest cell.
-fn table(name: &str, answer: &Answer) -> String {
-    let rows: Vec<Vec<String>> = std::iter::once(answer.columns.clone())
-        .chain(answer.rows.iter().map(|row| row.iter().map(cell).collect()))
-        .collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..answer.columns.len()).map(width).collect();
-    let mut text = format!("{name}\n");
-    for row in &rows {
-        let cells: Vec<String> = row
+fn report(flags: &ReportFlags, question: &Question, answers: Vec<Answer>) -> PeriodReport {
+    let sheets: Vec<Sheet> = answers.into_iter().map(sheet).collect();
+    let (coverage, mut shown): (Vec<Sheet>, Vec<Sheet>) = sheets
+        .into_iter()
+        .partition(|sheet| COVERAGE.contains(&sheet.name.as_str()));
+    // Who asks for one of them by name gets it as a table too.
+    shown.extend(
+        coverage
             .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:>width$}"))
-            .collect();
-        text += &format!(" {}\n", cells.join("  "));
+            .filter(|sheet| flags.table.contains(&sheet.name))
+            .cloned(),
+    );
+    PeriodReport {
+        from_s: question.from_s,
+        to_s: question.to_s,
+        piece: match question.by {
+            By::Hour => Piece::Hour,
+            By::Day => Piece::Day,
+            By::Month => Piece::Month,
+        },
+        before: question.before,
+        class_least: ["suspected", "probable", "confirmed"]
+            [usize::try_from(question.class_least - 1).unwrap_or(0).min(2)]
+        .to_owned(),
+        sensors: question.sensors.clone(),
+        home: question.home_country.map(Country),
+        sheets: shown,
+        coverage,
     }
-    text + "\n"
 }
 
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::Integer(number) => number.to_string(),
-        Value::Real(number) => format!("{number:.4}"),
-        Value::Text(text) => clean(text),
-        Value::Bytes(bytes) => format!("{} bytes", bytes.len()),
+fn sheet(answer: Answer) -> Sheet {
+    let cell = |value: Value| match value {
+        Value::Null => Datum::Nothing,
+        Value::Integer(number) => Datum::Integer(number),
+        Value::Real(number) => Datum::Real(number),
+        Value::Text(text) => Datum::Text(text),
+        Value::Bytes(bytes) => Datum::Text(format!("{} bytes", bytes.len())),
+    };
+    Sheet {
+        name: answer.name.to_owned(),
+        columns: answer.columns,
+        rows: answer
+            .rows
+            .into_iter()
+            .map(|row| row.into_iter().map(cell).collect())
+            .collect(),
     }
+}
+
+/// A word that no other run uses at the same server.
+fn session() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("balefire-{}-{}", std::process::id(), since.as_nanos())
+}
+
+fn failed(error: balefire_archive::ArchiveError) -> Failure {
+    Failure::failed(error.to_string())
 }

@@ -14,6 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::flags::Format;
 use crate::output;
 use crate::plan::{Answer, Plan};
+use crate::profile;
 
 /// What the run is called on its page.
 pub(crate) struct Title {
@@ -70,12 +71,15 @@ fn conclude(
     let elapsed_s = console.finish();
     let outcome = outcome.map_err(|error| Failure::failed(clean(&error.to_string())))?;
 
-    console.settle(&outcome.summary)?;
+    console.settle(&outcome.summary);
     if let Some(path) = &plan.scores {
         output::write_file(path, &scores_csv(&outcome.timelines))?;
     }
     let mut notes = console.notes();
     let exit = ending(&outcome, &faults, &console, &mut notes);
+    if !outcome.profile.is_empty() {
+        output::remark(profile::table(&outcome.profile, outcome.summary.accounting.received).trim_end());
+    }
     output::print(&answer(plan, &outcome, title, elapsed_s, notes)?)?;
     Ok(exit)
 }
@@ -139,6 +143,10 @@ fn answer(
         Answer::Nothing => String::new(),
         Answer::Why(server) => why(summary, &outcome.timelines, server, output::stdout_style()),
         Answer::Summary(Format::Json) => json(summary, &plan.sensor)
+            .map(|document| match &outcome.profile[..] {
+                [] => document,
+                threads => profile::into_document(document, threads),
+            })
             .map_err(|error| Failure::failed(format!("the summary has no JSON form: {error}")))?,
         Answer::Summary(Format::Csv) => country_csv(summary, &plan.sensor),
         Answer::Summary(Format::Table) => {

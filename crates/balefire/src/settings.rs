@@ -7,13 +7,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use balefire_detect::{Home, Limits, Thresholds};
+use balefire_detect::{Home, Thresholds};
+use balefire_pipeline::TableLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Failure;
 use crate::flags::{LiveFlags, RunFlags, SettingFlags};
 use crate::service::control::DEFAULT_NAME;
-use crate::values::{Count, CountryCode, Listen, Network, Score, SensorName, Syslog};
+use crate::values::{Count, CountryCode, Listen, Memory, Network, Score, SensorName, SetSizes, Syslog};
 
 /// Everything that can be set, in the sections of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) service: ServiceSection,
     pub(crate) alerts: AlertsSection,
     pub(crate) archive: ArchiveSection,
+    pub(crate) report: ReportSection,
 }
 
 /// `[sensor]`
@@ -64,6 +66,12 @@ pub(crate) struct DetectSection {
     /// Country database; absent for the built-in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) country_db: Option<PathBuf>,
+    /// Lists of threat intelligence, or folders of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) intel: Vec<PathBuf>,
+    /// The allowlist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allowlist: Option<PathBuf>,
 }
 
 impl Default for DetectSection {
@@ -76,6 +84,8 @@ impl Default for DetectSection {
             suspected: Score(suspected),
             probable: Score(probable),
             country_db: None,
+            intel: Vec::new(),
+            allowlist: None,
         }
     }
 }
@@ -198,39 +208,30 @@ impl Default for AlertsSection {
     }
 }
 
-/// `[limits]`: entries of each table and worker; at the limit the coldest goes, and is counted.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// `[limits]`: the memory of the run, from which the tables' sizes follow, or sizes by hand: entries of each table and worker.
+/// At its limit a table lets the coldest go, and counts it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LimitsSection {
-    pub(crate) connections: Count<1024, 0x1000_0000>,
-    pub(crate) hosts: Count<1024, 0x1000_0000>,
-    pub(crate) addresses: Count<1024, 0x1000_0000>,
-    pub(crate) pairs: Count<1024, 0x1000_0000>,
-    pub(crate) timelines: Count<1024, 0x1000_0000>,
-    pub(crate) names: Count<1024, 0x1000_0000>,
+    /// Most memory of the run; absent for 1 GiB a worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory: Option<Memory>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) connections: Option<Entries>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hosts: Option<Entries>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) addresses: Option<Entries>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pairs: Option<Entries>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) timelines: Option<Entries>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) names: Option<Entries>,
 }
 
-impl Default for LimitsSection {
-    fn default() -> Self {
-        let Limits {
-            hosts,
-            addresses,
-            pairs,
-            timelines,
-            names,
-            ..
-        } = Limits::default();
-        let count = |entries: usize| Count(entries as u64);
-        Self {
-            connections: count(balefire_pipeline::Settings::default().connections),
-            hosts: count(hosts),
-            addresses: count(addresses),
-            pairs: count(pairs),
-            timelines: count(timelines),
-            names: count(names),
-        }
-    }
-}
+/// Entries of a table.
+pub(crate) type Entries = Count<1024, 0x1000_0000>;
 
 /// `[archive]`: what `--output` keeps for reports, and for how long.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -261,6 +262,14 @@ impl Default for ArchiveSection {
             keep_parquet_days: Count(0),
         }
     }
+}
+
+/// `[report]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ReportSection {
+    /// Where the sizes of sets of hosts controlled by one server begin.
+    pub(crate) set_sizes: SetSizes,
 }
 
 impl Settings {
@@ -338,6 +347,46 @@ impl Settings {
         Home::parse(texts).map_err(|error| Failure::usage(error.to_string()))
     }
 
+    /// Most memory of the run.
+    pub(crate) fn memory(&self) -> Memory {
+        let by_workers = TableLimits::DEFAULT_BYTES_PER_WORKER.saturating_mul(self.run.workers.0);
+        self.limits.memory.unwrap_or(Memory(by_workers))
+    }
+
+    /// Each worker's tables: what follows from the memory, and what was set by hand instead.
+    pub(crate) fn table_limits(&self) -> Result<TableLimits, Failure> {
+        let (workers, blocks) = (self.run.workers.size(), self.run.queue_blocks.size());
+        let mut limits = TableLimits::within(self.memory().0, workers, blocks).map_err(|enough| {
+            // Rounded up, so that what is named is enough.
+            let enough = String::from(Memory(enough.div_ceil(1 << 20) << 20));
+            Failure::usage(format!(
+                "limits.memory is {}: it takes at least {enough} for run.workers = {workers} with run.queue_blocks = {blocks} \
+                 waiting for each; name more, or fewer of these",
+                String::from(self.memory())
+            ))
+        })?;
+        let LimitsSection {
+            memory: _,
+            connections,
+            hosts,
+            addresses,
+            pairs,
+            timelines,
+            names,
+        } = &self.limits;
+        for (by_hand, derived) in [
+            (connections, &mut limits.connections),
+            (hosts, &mut limits.detect.hosts),
+            (addresses, &mut limits.detect.addresses),
+            (pairs, &mut limits.detect.pairs),
+            (timelines, &mut limits.detect.timelines),
+            (names, &mut limits.detect.names),
+        ] {
+            *derived = by_hand.map_or(*derived, Count::size);
+        }
+        Ok(limits)
+    }
+
     fn read(path: &Path) -> Result<Self, Failure> {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::usage(format!("{}: {error}; --config names a settings file", path.display())))?;
@@ -367,6 +416,9 @@ impl Settings {
         if let Some(blocks) = flags.queue_blocks {
             self.run.queue_blocks = flag("--queue-blocks", u64::from(blocks).try_into())?;
         }
+        if let Some(memory) = &flags.memory {
+            self.limits.memory = Some(flag("--memory", memory.clone().try_into())?);
+        }
         if let Some(sensor) = &flags.sensor {
             self.sensor.name = flag("--sensor", sensor.clone().try_into())?;
         }
@@ -375,6 +427,12 @@ impl Settings {
         }
         if let Some(path) = &flags.country_db {
             self.detect.country_db = Some(path.clone());
+        }
+        if !flags.intel.is_empty() {
+            self.detect.intel.clone_from(&flags.intel);
+        }
+        if let Some(path) = &flags.allowlist {
+            self.detect.allowlist = Some(path.clone());
         }
         self.detect.score_internal |= flags.score_internal;
         Ok(())
@@ -391,7 +449,7 @@ impl Settings {
                 suspected.0, probable.0
             )));
         }
-        Ok(())
+        self.table_limits().map(drop)
     }
 }
 
@@ -428,6 +486,24 @@ mod tests {
             let error = toml::from_str::<Settings>(text).unwrap_err().to_string();
             assert!(error.contains(place) && error.contains(word), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn tables_follow_the_memory_but_for_what_is_set_by_hand() {
+        let settings: Settings =
+            toml::from_str("[limits]\nmemory = \"256MiB\"\npairs = 5000\n[run]\nworkers = 2\n").unwrap();
+        let limits = settings.table_limits().unwrap();
+        assert_eq!(limits.detect.pairs, 5000);
+        let derived = TableLimits::within(256 << 20, 2, settings.run.queue_blocks.size()).unwrap();
+        assert_eq!(limits.connections, derived.connections);
+        assert!(settings.dump().unwrap().contains("memory = \"256MiB\""));
+        let too_little: Settings = toml::from_str("[limits]\nmemory = \"1000\"\n").unwrap();
+        let said = too_little.check().unwrap_err().to_string();
+        assert!(said.contains("limits.memory is 1000") && said.contains("MiB"), "{said}");
+        let error = toml::from_str::<Settings>("[limits]\nmemory = \"1TB\"\n")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("line 2") && error.contains("512MiB"), "{error}");
     }
 
     #[test]

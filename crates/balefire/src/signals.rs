@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first asks for an orderly end, the second ends at once.
+//! SIGINT and SIGTERM: the first asks for an orderly end, the second ends at once. SIGHUP: lists are read anew, on a tap.
 //!
 //! In: signals. Out: a flag that the pipeline watches, and a call to whatever wakes a source that waits. Not its job: what
 //! an orderly end is.
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::exit::Failure;
@@ -40,6 +40,8 @@ pub(crate) struct Ending {
     pub(crate) grace: Duration,
     /// The end is asked for after this time even without a signal.
     pub(crate) limit: Option<Duration>,
+    /// Called at every SIGHUP; without it that signal ends the program, as it does any.
+    pub(crate) reload: Option<Box<dyn Fn() + Send>>,
 }
 
 impl Ending {
@@ -49,6 +51,7 @@ impl Ending {
             wake: Box::new(|| ()),
             grace: Duration::ZERO,
             limit: None,
+            reload: None,
         }
     }
 }
@@ -56,20 +59,23 @@ impl Ending {
 /// Watches for signals on a thread of its own, which lives as long as the program.
 pub(crate) fn watch(ending: Ending) -> Result<Stop, Failure> {
     let stop = Stop::default();
-    let mut signals = Signals::new([SIGINT, SIGTERM])
-        .map_err(|error| Failure::failed(format!("signals cannot be caught: {error}")))?;
+    let mut wanted = vec![SIGINT, SIGTERM];
+    wanted.extend(ending.reload.is_some().then_some(SIGHUP));
+    let mut signals =
+        Signals::new(wanted).map_err(|error| Failure::failed(format!("signals cannot be caught: {error}")))?;
     let told = stop.clone();
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            let signalled = wait(&mut signals, ending.limit);
+            let reload = ending.reload.as_deref();
+            let signalled = wait(&mut signals, ending.limit, reload);
             told.by_signal.store(signalled, Relaxed);
             (ending.wake)();
-            let again = wait(&mut signals, Some(ending.grace));
+            let again = wait(&mut signals, Some(ending.grace), None);
             told.asked.store(true, Relaxed);
-            if !again && !wait(&mut signals, Some(PATIENCE)) {
+            if !again && !wait(&mut signals, Some(PATIENCE), None) {
                 output::complain("still closing; a second signal ends it at once, and loses the open hour");
-                wait(&mut signals, None);
+                wait(&mut signals, None, None);
             }
             output::complain("ended by a second signal; the open hour is lost");
             std::process::exit(1);
@@ -78,14 +84,20 @@ pub(crate) fn watch(ending: Ending) -> Result<Stop, Failure> {
     Ok(stop)
 }
 
-/// Waits for a signal, or until the time is up; says whether there was one.
-fn wait(signals: &mut Signals, limit: Option<Duration>) -> bool {
+/// Waits for a signal to end, or until the time is up; says whether there was one.
+fn wait(signals: &mut Signals, limit: Option<Duration>, reload: Option<&(dyn Fn() + Send)>) -> bool {
+    let ends = |signal: i32| {
+        if signal == SIGHUP {
+            reload.inspect(|reload| reload());
+        }
+        signal != SIGHUP
+    };
     let Some(limit) = limit else {
-        return signals.forever().next().is_some();
+        return signals.forever().any(ends);
     };
     let begun = Instant::now();
     while begun.elapsed() < limit {
-        if signals.pending().next().is_some() {
+        if signals.pending().any(ends) {
             return true;
         }
         thread::sleep(Duration::from_millis(50).min(limit.saturating_sub(begun.elapsed())));

@@ -35,6 +35,46 @@ impl<const LOW: u64, const HIGH: u64> TryFrom<u64> for Count<LOW, HIGH> {
     }
 }
 
+/// An amount of memory, as written: bytes, or a number with KiB, MiB or GiB (or K, M, G, meant the same).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Memory(pub(crate) u64);
+
+impl TryFrom<String> for Memory {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let trimmed = text.trim();
+        let digits = trimmed.len() - trimmed.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+        let (number, unit) = trimmed.split_at(digits);
+        let shift = match unit.trim().to_ascii_lowercase().as_str() {
+            "" | "b" => Some(0),
+            "k" | "kib" => Some(10),
+            "m" | "mib" => Some(20),
+            "g" | "gib" => Some(30),
+            _ => None,
+        };
+        let bytes = number.parse::<u64>().ok().zip(shift);
+        let bytes = bytes.and_then(|(number, shift)| number.checked_mul(1 << shift));
+        bytes
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is no amount of memory: write it as 512MiB or 2GiB"))
+    }
+}
+
+impl From<Memory> for String {
+    fn from(memory: Memory) -> Self {
+        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let whole = units
+            .iter()
+            .find(|(shift, _)| memory.0 > 0 && memory.0.trailing_zeros() >= *shift);
+        whole.map_or_else(
+            || memory.0.to_string(),
+            |(shift, unit)| format!("{}{unit}", memory.0 >> shift),
+        )
+    }
+}
+
 /// A score.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64")]
@@ -198,6 +238,38 @@ impl From<Syslog> for String {
     }
 }
 
+/// Where sizes of sets begin: from 1, each larger than the one before, at most 32.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<i64>", into = "Vec<i64>")]
+pub(crate) struct SetSizes(pub(crate) Vec<i64>);
+
+impl TryFrom<Vec<i64>> for SetSizes {
+    type Error = String;
+
+    fn try_from(sizes: Vec<i64>) -> Result<Self, Self::Error> {
+        let grows = sizes.windows(2).all(|pair| pair[0] < pair[1]);
+        if sizes.first() == Some(&1) && grows && sizes.len() <= 32 {
+            Ok(Self(sizes))
+        } else {
+            Err(format!(
+                "{sizes:?} are no sizes of sets: begin with 1, let each be larger than the one before, at most 32, as 1,2,10,100"
+            ))
+        }
+    }
+}
+
+impl From<SetSizes> for Vec<i64> {
+    fn from(sizes: SetSizes) -> Self {
+        sizes.0
+    }
+}
+
+impl Default for SetSizes {
+    fn default() -> Self {
+        Self(balefire_archive::SET_SIZES.to_vec())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,5 +286,9 @@ mod tests {
         assert_eq!(Listen::try_from("off".to_owned()).unwrap().0, None);
         assert!(Listen::try_from("9477".to_owned()).is_err());
         assert!(is_sensor_name(SensorName::default().as_str()));
+        assert_eq!(SetSizes::try_from(SetSizes::default().0), Ok(SetSizes::default()));
+        for bad in [vec![], vec![2, 10], vec![1, 10, 10], (1..34).collect()] {
+            assert!(SetSizes::try_from(bad).is_err());
+        }
     }
 }

@@ -27,7 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "benches",
-        &["capture", "decode", "detect", "pipeline", "report", "track"],
+        &["archive", "capture", "decode", "detect", "pipeline", "report", "track"],
     ),
 ];
 

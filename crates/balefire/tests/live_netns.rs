@@ -73,6 +73,46 @@ fn a_silent_interface_stops_at_once() {
     assert_eq!(live.json()["accounting"]["received"].as_u64(), Some(0));
 }
 
+#[test]
+fn a_list_read_anew_confirms_what_was_seen_before() {
+    let Some(tap) = Tap::new("c") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("replay.pcap");
+    let synth = [
+        "synth",
+        "--seed",
+        "5",
+        "--hosts",
+        "4",
+        "--duration",
+        "10m",
+        "--services",
+        "none",
+    ];
+    let beacon = ["--beacon", "interval=120,country=NL,name=evil.example", "--out"];
+    succeed(Command::new(BALEFIRE).args(synth).args(beacon).arg(&capture));
+    let list = folder.path().join("list.txt");
+    fs::write(&list, "192.0.2.1\n").unwrap();
+    let mut live = tap.live(folder.path(), &["--intel", list.to_str().unwrap()]);
+    let hang_up = |live: &Live| succeed(Command::new("kill").args(["-HUP", &live.child.id().to_string()]));
+    // A list that cannot be used leaves the one in force.
+    fs::write(&list, "nothing to be read here\n").unwrap();
+    hang_up(&live);
+    succeed(
+        tap.at_sender("tcpreplay")
+            .args(["--topspeed", "-i", &tap.sender_interface])
+            .arg(&capture),
+    );
+    sleep(Duration::from_secs(1));
+    fs::write(&list, "evil.example\n").unwrap();
+    hang_up(&live);
+    sleep(Duration::from_secs(1));
+    live.terminate();
+    let run = live.json();
+    assert_eq!(run["totals"]["servers_by_class"]["confirmed"], 1, "{}", run["servers"]);
+    assert_eq!(run["servers"][0]["evidence"][0]["kind"], "threat_intel");
+}
+
 /// Two namespaces and the veth pair between them, gone when dropped.
 struct Tap {
     sender: String,

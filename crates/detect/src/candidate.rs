@@ -11,7 +11,7 @@ use crate::context::Facts;
 use crate::explain;
 use crate::group::GroupSketch;
 use crate::home::Role;
-use crate::key::{Destination, Scope};
+use crate::key::Scope;
 use crate::ledger::Record;
 use crate::names::Names;
 use crate::score::{Judged, judge};
@@ -29,8 +29,10 @@ pub(crate) struct Candidate {
     pub(crate) kind: EvidenceKind,
     pub(crate) scope: Scope,
     pub(crate) name: Option<Box<str>>,
-    /// The key under which prevalence is counted.
-    pub(crate) key: Destination,
+    /// The seeded hash of the destination, under which prevalence is counted.
+    pub(crate) reached: u64,
+    /// The port named with a CONNECT target.
+    pub(crate) target_port: u16,
     pub(crate) timing: Timing,
     role: Role,
     named: u32,
@@ -40,6 +42,7 @@ pub(crate) struct Candidate {
     starts: u32,
     parallel: u32,
     received_bytes: u64,
+    sent_bytes: u64,
     pub(crate) client: u64,
     answers_alike: Option<f64>,
     bare_hellos: u32,
@@ -49,6 +52,9 @@ pub(crate) struct Candidate {
     pub(crate) sketch: Option<Sketch>,
     timeline: Timeline,
 }
+
+/// Address, port and transport.
+pub(crate) type Place = (Address, u16, Transport);
 
 /// Host, port, transport and kind of sign.
 pub(crate) type Habit = (Address, u16, Transport, &'static str);
@@ -74,7 +80,7 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Candidate {
-    pub(crate) fn new(record: &Record, key: Destination, names: &Names, sketched: Option<&Sketched>) -> Self {
+    pub(crate) fn new(record: &Record, reached: u64, names: &Names, sketched: Option<&Sketched>) -> Self {
         let knows_its_name = sketched.is_none_or(|sketched| sketched.knows_its_name(names));
         Self {
             host: record.host,
@@ -84,7 +90,8 @@ impl Candidate {
             kind: record.kind,
             scope: record.scope,
             name: names.text(record.name).filter(|_| knows_its_name).map(Box::from),
-            key,
+            reached,
+            target_port: record.target_port,
             timing: score_timing(&record.timeline),
             role: record.role,
             named: record.named,
@@ -94,6 +101,7 @@ impl Candidate {
             starts: record.starts,
             parallel: record.parallel,
             received_bytes: record.received_bytes,
+            sent_bytes: record.sent_bytes,
             client: record.client,
             answers_alike: record.answers_alike(),
             bare_hellos: u32::from(record.bare_hellos),
@@ -108,6 +116,11 @@ impl Candidate {
     /// What it has in common with the same program's other servers.
     pub(crate) fn habit(&self) -> Habit {
         (self.host, self.port, self.transport, self.kind.name())
+    }
+
+    /// Where it went, or whom it asked.
+    pub(crate) fn place(&self) -> Place {
+        (self.server, self.port, self.transport)
     }
 
     /// Whether the server's address is that of a proxy or resolver.
@@ -195,6 +208,8 @@ impl Candidate {
             first_ns: self.timeline.first_ns(),
             last_ns: self.timeline.last_ns(),
             timing: self.timing.probability,
+            sent_bytes: (self.closed > 0).then_some(self.sent_bytes),
+            received_bytes: (self.closed > 0).then_some(self.received_bytes),
             score: judged.score,
             parts: explain::parts(&self.timing, judged, &facts),
             innocent: explain::innocent(judged, &facts),
@@ -202,6 +217,7 @@ impl Candidate {
             histogram: Box::new(*self.timeline.histogram()),
             hours: *self.timeline.hours(),
             recent_ns: self.timeline.recent().collect(),
+            intel: None,
         }
     }
 
@@ -326,7 +342,7 @@ impl Candidate {
             self.name.as_deref(),
             self.kind.name(),
             self.scope,
-            self.key.port,
+            self.target_port,
             self.is_group(),
             self.first_ns(),
         )

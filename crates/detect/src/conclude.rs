@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use balefire_decode::Address;
 
+use crate::allow::Tally;
 use crate::candidate::Habit;
+use crate::confirm::{Fingerprints, confirm, is_allowed};
+use crate::intel::Intel;
 use crate::joined::{Found, by_server, once};
 use crate::key::Scope;
 use crate::part::{Part, Traffic};
@@ -24,8 +27,11 @@ impl Part {
     /// The finished summary of a period, once the parts of all workers are merged.
     pub fn conclude(mut self, settings: &Settings, shared: &Shared, period: Period, accounting: Accounting) -> Summary {
         self.settle();
-        let servers = servers(&self, settings, shared);
+        let lists = shared.lists_now().0;
+        let mut tally = Tally::new(&lists.allow);
+        let servers = servers(&self, settings, shared, &lists.intel, &mut tally);
         let countries = country_rows(&servers, &self.traffic);
+        let peers = peers(&self, settings, shared);
         Summary {
             period,
             first_packet_ns: self.first_packet_ns,
@@ -35,12 +41,38 @@ impl Part {
             servers,
             countries,
             country_source: shared.countries().source().clone(),
+            peers,
+            intel: lists.intel.lists().to_vec(),
+            allowed: tally.allowed(self.last_packet_ns),
         }
     }
 }
 
-fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServer> {
+/// Where an address is in several destinations, they stand together: one look-up each.
+fn peers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<(Country, Address)> {
+    let reached = part.destinations.iter().filter(|reached| reached.active);
+    let mut addresses: Vec<Address> = reached.filter_map(|reached| reached.address).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses.retain(|address| !settings.home.contains(*address));
+    let countries = shared.countries();
+    let mut peers: Vec<(Country, Address)> = addresses
+        .into_iter()
+        .map(|address| (countries.country(address), address))
+        .collect();
+    peers.sort_unstable();
+    peers
+}
+
+fn servers(
+    part: &Part,
+    settings: &Settings,
+    shared: &Shared,
+    intel: &Intel,
+    tally: &mut Tally<'_>,
+) -> Vec<ControlServer> {
     let alike = alike(part, settings, shared);
+    let fingerprints = Fingerprints::of(part);
     let found: Vec<Found<'_>> = part
         .candidates
         .iter()
@@ -50,6 +82,9 @@ fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServ
             let judged = candidate.judge(&around);
             class(judged.score, &settings.thresholds)?;
             let evidence = candidate.evidence(&judged, &around);
+            if is_allowed(candidate, &around, evidence.last_ns, &fingerprints, tally) {
+                return None;
+            }
             Some(Found {
                 candidate,
                 evidence,
@@ -61,6 +96,7 @@ fn servers(part: &Part, settings: &Settings, shared: &Shared) -> Vec<ControlServ
         .into_iter()
         .filter_map(|(key, found)| server(key, found, settings))
         .collect();
+    confirm(&mut servers, part, shared, intel, &fingerprints, tally);
     servers.sort_by(best_first);
     number(&mut servers);
     servers

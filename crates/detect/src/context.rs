@@ -3,9 +3,14 @@
 //! In: [`Facts`] about host and destination and how many hosts go there. Out: [`Context`], a list of weights that add to the
 //! log-odds of the times. Not its job: timing, sentences ([`crate::explain`]), classes.
 //!
-//! The weights are judgement, not fits: each is small beside what a regular timeline brings (several nats), so context decides
-//! between timelines that are alike in time, and only a whole set of innocent signs outweighs a clock. A factor of e in
-//! the odds is 1. They are bounded, see [`MOST_RAISING`], so that a timeline can be passed over without looking at context.
+//! How the weights were chosen. Each is the logarithm of how much more often a sign is there of beacons than of what is innocent
+//! and as regular, as far as that can be known, rounded towards nothing: signs are not independent of each other. Where
+//! the generator has the sign, `cargo run --release -p balefire-benches --bin context_weights` prints both rates, what they
+//! are worth, and the weight in use, and marks what disagrees; what no generator has (odd certificates, forged names, proxies, hosting)
+//! is judgement from the source that stands beside the constant. None is fitted to a capture. Each is small beside what a
+//! regular timeline brings (several nats), so context decides between timelines that are alike in time, and only a whole set of
+//! innocent signs outweighs a clock. They are bounded, see [`MOST_RAISING`], so that a timeline can be passed over without
+//! looking at context.
 
 use balefire_decode::{Address, Transport};
 
@@ -148,7 +153,8 @@ pub(crate) mod part {
 
 /// Most that prevalence can raise: the only host of many that goes there. Public studies of enterprise traffic find that
 /// few destinations have one visitor and that most control servers are among them (BAYWATCH, DSN 2016).
-const RAREST: f64 = 0.8;
+const RAREST: f64 = 1.2;
+const PER_RARER: f64 = 0.4;
 /// Most that prevalence can lower.
 const MOST_COMMON: f64 = -3.0;
 /// A server without a name: browsers, updates and telemetry use names; implants often have an address built in.
@@ -162,8 +168,8 @@ const SIZES_ALIKE: f64 = 0.5;
 const SIZES_UNLIKE: f64 = -0.5;
 /// A control server that is down is still asked for; so is a decommissioned printer.
 const DEAD: f64 = 0.3;
-/// Answers to check-ins are short; content is not.
-const SHORT_ANSWERS: f64 = 0.3;
+/// Answers to check-ins are short, and so are most of what else is regular; content is not.
+const SHORT_ANSWERS: f64 = 0.1;
 const LONG_ANSWERS: f64 = -0.6;
 const CONTENT: f64 = -1.2;
 /// TCP ports that no usual service has.
@@ -172,7 +178,9 @@ const UNUSUAL_PORT: f64 = 0.5;
 const RELAY: f64 = -5.0;
 const HOSTED_ABROAD: f64 = 0.3;
 /// A server that gives its name as nearly everything does.
-const NAMED: f64 = -0.7;
+const NAMED: f64 = -1.0;
+/// A domain or a proxy's target has one in any case.
+const NAMED_ANYWAY: f64 = -0.7;
 /// Per unit of the share of connections that were opened together with another: browsers do, implants do not.
 const PER_PARALLEL: f64 = -3.0;
 const MOST_PARALLEL: f64 = -1.5;
@@ -183,6 +191,8 @@ const BRIEFEST: f64 = -2.5;
 /// Below this many, bursts in connections and queries are what any application does a few times.
 const ENOUGH_INDIRECT: u32 = 20;
 const PER_MISSING_INDIRECT: f64 = -0.2;
+/// Of bursts in one connection half of that: how many there are is in the share of beacons among the periodic as well.
+const PER_MISSING_BURST: f64 = -0.1;
 /// Resolvers forget names after their time to live, so a name in constant use is asked for at fixed intervals.
 const DNS: f64 = -2.0;
 /// Push, chat and web sockets keep their connections alive at fixed intervals, and are much more common than implants that do.
@@ -211,13 +221,13 @@ const TOGETHER_RESOLVED: f64 = -3.0;
 const TOGETHER_NAMED: f64 = -12.0;
 /// How few hosts show the client's fingerprint (JA4, or User-Agent in the clear): implants bring their own client; so does every
 /// rare program. Per natural unit of the share of hosts.
-const PER_RARER_CLIENT: f64 = 0.2;
-const RARE_CLIENT: f64 = 0.6;
+const PER_RARER_CLIENT: f64 = 0.4;
+const RARE_CLIENT: f64 = 1.0;
 const COMMON_CLIENT: f64 = -0.3;
 /// Hosts without which nothing is rare.
 const ENOUGH_HOSTS: f64 = 8.0;
 /// "Nothing to do" is the same answer every time; content is not.
-const ANSWERS_ALIKE: f64 = 0.4;
+const ANSWERS_ALIKE: f64 = 0.2;
 /// A scan goes everywhere once, at a fixed rate, and mostly unanswered; a beacon comes back to the same few places.
 const GOES_ONCE: f64 = -4.0;
 const UNANSWERED: f64 = -3.0;
@@ -275,10 +285,12 @@ impl Context {
 
     /// What is asked of several places that are taken for one server.
     fn group(&mut self, facts: &Facts<'_>, group: &GroupSketch) {
-        let named = match (facts.is_bare(), facts.named * 4 >= facts.closed.max(1)) {
-            (true, _) => TOGETHER,
-            (false, true) => TOGETHER_NAMED,
-            (false, false) => TOGETHER_RESOLVED,
+        let named = if facts.named * 4 >= facts.closed.max(1) {
+            TOGETHER_NAMED
+        } else if facts.resolved.is_some() {
+            TOGETHER_RESOLVED
+        } else {
+            TOGETHER
         };
         self.add(part::TOGETHER, f64::from(group.members), named);
         let each = f64::from(facts.check_ins) / f64::from(group.members.max(1));
@@ -325,7 +337,11 @@ impl Context {
             // A few bursts in each of many connections are requests, not the life of one connection.
             EvidenceKind::Heartbeat => (
                 ENOUGH_INDIRECT,
-                PER_MISSING_INDIRECT,
+                if facts.closed > 1 {
+                    PER_MISSING_INDIRECT
+                } else {
+                    PER_MISSING_BURST
+                },
                 facts.check_ins / facts.closed.max(1),
             ),
             _ => (0, 0.0, facts.check_ins),
@@ -363,7 +379,7 @@ impl Context {
         if all < 4.0 {
             return;
         }
-        let rare = (0.25 * (all / there).ln()).clamp(0.0, RAREST);
+        let rare = (PER_RARER * (all / there).ln()).clamp(0.0, RAREST);
         // Full weight from a quarter of all hosts on: a botnet is rarely that large a part of a network.
         let common = 0.8 * (there / 2.0).max(1.0).ln() * (there / all / 0.25).sqrt().min(1.0);
         self.add(part::PREVALENCE, there, (rare - common).clamp(MOST_COMMON, RAREST));
@@ -407,7 +423,8 @@ impl Context {
                 BARE_HELLO * share(facts.bare_hellos),
             );
         } else {
-            self.add(part::NAMED, 1.0, NAMED);
+            let anyway = matches!(facts.scope, Scope::Domain | Scope::ConnectTarget);
+            self.add(part::NAMED, 1.0, if anyway { NAMED_ANYWAY } else { NAMED });
         }
         if facts.transport == Transport::TCP && is_odd_port(facts.port) {
             self.add(part::ODD_PORT, f64::from(facts.port), UNUSUAL_PORT);

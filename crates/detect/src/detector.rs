@@ -4,11 +4,12 @@
 //! verdicts in the shared registry as they change. Not its job: connections (`track`), merging and ranking ([`Part`]).
 //!
 //! Check-ins are not worked on one at a time: they wait in a short queue and are worked off together, so that the memory
-//! accesses of many overlap ([`crate::intake`]).
+//! accesses of many overlap ([`crate::check_in`]).
 
 use std::sync::Arc;
 
 use balefire_decode::{Address, Transport};
+use balefire_track::Endpoints;
 
 use crate::candidate::{Candidate, Surroundings, behind_relay, facts_of};
 use crate::clients::Clients;
@@ -19,13 +20,15 @@ use crate::intake::{Connection, Item, QUEUE};
 use crate::key::{Destination, Scope};
 use crate::ledger::{Ledger, Record};
 use crate::names::Names;
-use crate::part::{HostSeen, Part};
+use crate::part::{DestinationSeen, HostSeen, Part};
+use crate::questions::Questions;
 use crate::readings;
 use crate::resolved::ResolvedTable;
 use crate::score::{FEWEST_CHECK_INS, class, judge, may_be_suspected};
 use crate::seen::Seen;
 use crate::settings::Settings;
 use crate::shared::{Shared, Sign, server_key};
+use crate::sighted::{MOST_SIGHTINGS, Watch};
 use crate::sketched::{FEWEST_EVENTS, Sketch, SketchedTables};
 use crate::slab::Slab;
 use crate::summary::{Country, EvidenceKind};
@@ -63,9 +66,13 @@ pub struct Gauges {
     pub sketches_evicted: u64,
     /// Names evicted.
     pub names_evicted: u64,
+    /// Contacts with what is listed, kept and evicted.
+    pub sightings: u64,
+    /// See there.
+    pub sightings_evicted: u64,
     /// Connections that were counted but not followed because all places were taken.
     pub connections_unfollowed: u64,
-    /// Memory of the tables, without the text of names.
+    /// Memory of the tables.
     pub table_bytes: u64,
 }
 
@@ -79,6 +86,7 @@ impl Gauges {
             + self.established_evicted
             + self.names_evicted
             + self.dns_evicted
+            + self.sightings_evicted
             + self.sketches_evicted
     }
 }
@@ -97,11 +105,15 @@ pub struct Detector {
     pub(crate) connections_free: Vec<u32>,
     pub(crate) connections_unfollowed: u64,
     pub(crate) pending: Vec<Item>,
+    pub(crate) questions: Questions,
+    /// The last asked for among connections that are not followed, and its role: see [`crate::intake`].
+    pub(crate) last_ends: (Option<Endpoints>, Option<Role>),
     pub(crate) traffic: TrafficCounters,
     pub(crate) resolved: ResolvedTable,
     pub(crate) sketched: SketchedTables,
     pub(crate) networks: Networks,
     pub(crate) clients: Clients,
+    pub(crate) watch: Watch,
     run: Part,
     /// Hours closed so far: the stamp of what is active in this one.
     pub(crate) period: u32,
@@ -113,19 +125,22 @@ impl Detector {
         let limits = settings.limits;
         Self {
             seed: Seed::new(settings.hash_seed),
-            // Every timeline may hold a name, and names that wait in the queue must not go.
-            names: Names::new(limits.names.max(limits.timelines).max(2 * QUEUE)),
+            // Every timeline may hold a name, and names that wait in the queues must not go: a question has its own and its domain's.
+            names: Names::new(limits.names.max(limits.timelines).max(4 * QUEUE)),
             seen: Seen::new(&limits),
             ledger: Ledger::new(limits.timelines),
             connections: Slab::new(),
             connections_free: Vec::new(),
             connections_unfollowed: 0,
             pending: Vec::with_capacity(QUEUE),
+            questions: Questions::new(),
+            last_ends: (None, None),
             traffic: TrafficCounters::new(),
             resolved: ResolvedTable::new(limits.names / 4),
             sketched: SketchedTables::new(&limits),
             networks: Networks::new(limits.pairs / 8),
             clients: Clients::new(),
+            watch: Watch::new(shared.lists_now(), MOST_SIGHTINGS),
             run: Part::default(),
             period: 0,
             settings,
@@ -142,6 +157,7 @@ impl Detector {
         let mut part =
             self.part(|record, thresholds| record.period == period && may_be_a_candidate(record, thresholds));
         part.timelines = self.scored(|record| record.period == period);
+        self.hand_over_sightings(&mut part, false);
         self.hand_over_traffic(&mut part);
         self.period += 1;
         part
@@ -171,7 +187,8 @@ impl Detector {
             + self.resolved.bytes()
             + self.sketched.bytes()
             + self.networks.bytes()
-            + self.clients.bytes();
+            + self.clients.bytes()
+            + self.names.bytes();
         Gauges {
             hosts: self.seen.hosts.len() as u64,
             destinations: self.seen.destinations.len() as u64,
@@ -187,6 +204,8 @@ impl Detector {
             dns_evicted: self.resolved.evicted(),
             sketches_evicted: self.sketched.evicted() + self.networks.evicted() + self.clients.evicted(),
             names_evicted: self.names.evicted(),
+            sightings: self.watch.len() as u64,
+            sightings_evicted: self.watch.evicted(),
             connections_unfollowed: self.connections_unfollowed,
             table_bytes: table_bytes as u64,
         }
@@ -201,9 +220,10 @@ impl Detector {
         self.drain();
         let mut part = self.part(wanted);
         part.timelines = self.scored(|_| true);
+        self.hand_over_sightings(&mut part, true);
         // Everything since the start was active in the run.
         part.hosts.iter_mut().for_each(|host| host.active = true);
-        part.destinations.iter_mut().for_each(|reached| reached.2 = true);
+        part.destinations.iter_mut().for_each(|reached| reached.active = true);
         let mut last_hour = Part::default();
         self.hand_over_traffic(&mut last_hour);
         part.merge(std::mem::take(&mut self.run));
@@ -213,37 +233,42 @@ impl Detector {
     /// Hosts, destinations and the wanted candidates as they stand.
     fn part(&self, wanted: impl Fn(&Record, &crate::Thresholds) -> bool) -> Part {
         let period = self.period;
+        // Tables of a million entries: a list that grows would be copied twenty times.
+        let mut hosts = Vec::with_capacity(self.seen.hosts.len());
+        hosts.extend(self.seen.hosts.iter().map(|host| HostSeen {
+            address: host.address,
+            active: host.period == period,
+            services: u64::from(host.services),
+            names: host.names,
+            resolves: host.resolves,
+        }));
+        let mut destinations = Vec::with_capacity(self.seen.destinations.len());
+        destinations.extend(self.seen.destinations.iter().map(|reached| {
+            DestinationSeen {
+                hash: reached.hash,
+                hosts: reached.hosts(),
+                active: reached.is_active(period),
+                address: self
+                    .seen
+                    .service(reached)
+                    .map(|key| Address::v6(key.bits.to_be_bytes())),
+            }
+        }));
         Part {
-            hosts: self
-                .seen
-                .hosts
-                .iter()
-                .map(|host| HostSeen {
-                    address: host.address,
-                    active: host.period == period,
-                    services: u64::from(host.services),
-                    names: host.names,
-                    resolves: host.resolves,
-                })
-                .collect(),
-            destinations: self
-                .seen
-                .destinations
-                .iter()
-                .map(|reached| (reached.key, u64::from(reached.hosts), reached.period == period))
-                .collect(),
+            hosts,
+            destinations,
             candidates: self
                 .ledger
                 .iter()
                 .filter(|record| wanted(record, &self.settings.thresholds))
-                .map(|record| Candidate::new(record, self.key(record), &self.names, None))
+                .map(|record| Candidate::new(record, self.reached(record), &self.names, None))
                 .chain(
                     self.sketched
                         .iter(&self.names)
                         .filter(|sketched| wanted(&sketched.record, &self.settings.thresholds))
                         .map(|sketched| {
-                            let key = self.key(&sketched.record);
-                            Candidate::new(&sketched.record, key, &self.names, Some(sketched))
+                            let reached = self.reached(&sketched.record);
+                            Candidate::new(&sketched.record, reached, &self.names, Some(sketched))
                         }),
                 )
                 .collect(),
@@ -265,14 +290,15 @@ impl Detector {
         part.merge(hour);
     }
 
-    /// The key under which a record's prevalence is counted.
-    pub(crate) fn key(&self, record: &Record) -> Destination {
-        match record.scope {
+    /// The hash of the destination under which a record's prevalence is counted.
+    pub(crate) fn reached(&self, record: &Record) -> u64 {
+        let key = match record.scope {
             Scope::Service => Destination::service(record.server, record.port, record.transport),
             scope => self
                 .seed
                 .named(self.names.hash(record.name), scope, record.relay(), record.target_port),
-        }
+        };
+        self.seed.destination(&key)
     }
 
     /// Judges a timeline that has grown enough since the last time, and tells the registry if its class changed.
@@ -320,6 +346,10 @@ impl Detector {
         let score = judge(timing, &facts).score;
         let class = class(score, &self.settings.thresholds);
         let name = self.names.text(record.name);
+        // Nearly all that are judged never were, nor are, in the registry: they need no key of their own memory.
+        if class.is_none() && record.class == 0 {
+            return 0;
+        }
         let place = (record.server, record.port, record.transport);
         let key = server_key(place, name.filter(|_| behind_relay(record.scope)));
         match class {
@@ -334,15 +364,13 @@ impl Detector {
                 };
                 self.shared.put(key, record.hash, around.country, name, sign);
             }
-            None if record.class > 0 => self.shared.remove(&key, record.hash),
-            None => {}
+            None => self.shared.remove(&key, record.hash),
         }
         class.map_or(0, |class| class as u8 + 1)
     }
 
     /// What this worker knows around a record; the final word is [`Part::conclude`]'s, which knows all workers'.
     fn surroundings(&self, record: &Record) -> Surroundings<'_> {
-        let key = self.key(record);
         let country = if behind_relay(record.scope) {
             Country::UNKNOWN
         } else {
@@ -357,7 +385,7 @@ impl Detector {
             resolved: self.resolved.name(hash, record.host, record.server, &self.names),
             alike: 1,
             client_hosts: self.clients.hosts(record.client),
-            hosts_there: u64::from(self.seen.hosts_of(self.seed.destination(&key), &key)),
+            hosts_there: u64::from(self.seen.hosts_of(self.reached(record))),
             hosts_all: self.seen.hosts.len() as u64,
             country,
             home_country: self.shared.home_country(),

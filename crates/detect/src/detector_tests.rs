@@ -1,5 +1,7 @@
 //! The detector from events to summary: what is found, what is not, that workers and seeds change nothing, that limits hold.
 
+#[path = "detector_evidence_tests.rs"]
+mod evidence;
 #[path = "detector_limits_tests.rs"]
 mod limits;
 

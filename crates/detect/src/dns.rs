@@ -4,65 +4,66 @@
 //! DNS beacons, which are check-ins like any other ([`crate::intake`]).
 
 use balefire_decode::Address;
-use balefire_track::{DnsMessage, Echo};
+use balefire_track::Echo;
 
 use crate::Timeline;
 use crate::detector::Detector;
 use crate::echo::EchoSketch;
 use crate::home::Role;
-use crate::innocent::is_site_local_name;
 use crate::intake::Ends;
 use crate::key::{Destination, Scope};
 use crate::ledger::Record;
+use crate::questions::Below;
 use crate::seen::Deed;
 use crate::sketched::{Sketch, Sketched};
 use crate::summary::EvidenceKind;
-use crate::tunnel::{NO_DOMAIN, NameSketch, is_resolver_port, split};
+use crate::tunnel::{NameSketch, is_resolver_port};
 
 impl Detector {
-    /// The host was given this address for this name.
-    pub(crate) fn resolved_to(&mut self, ends: &Ends, name: &str, address: Address, time_ns: i64) {
-        let name = self.names.intern(name, &self.seed);
-        let hash = self.seed.ends(ends.host, address);
+    /// The host was given this address for the name of this slot and hash. `given` are the hashes of the host and of both.
+    pub(crate) fn resolved_to(
+        &mut self,
+        ends: &Ends,
+        name: (u32, u64),
+        address: Address,
+        given: (u64, u64),
+        time_ns: i64,
+    ) {
         self.resolved
-            .given(hash, (ends.host, address), time_ns, name, &self.names);
-        let host = self.seed.address(ends.host);
-        self.seen.host(host, ends.host, self.period, Deed::Resolved);
+            .given(given.1, (ends.host, address), time_ns, name, &self.names);
+        self.seen.host(given.0, ends.host, self.period, Deed::Resolved);
     }
 
-    /// A query: one more name below its domain.
-    pub(crate) fn tunnel_query(&mut self, ends: &Ends, name: &str, time_ns: i64) {
-        if is_site_local_name(name) || !is_resolver_port(ends.port, ends.server) {
+    /// A question: one more name below its domain.
+    pub(crate) fn asked_below(&mut self, ends: &Ends, data: &str, below: &Below, time_ns: i64) {
+        if !is_resolver_port(ends.port, ends.server) {
             return;
         }
-        let (data, domain) = split(name);
-        if data.is_empty() {
-            return;
-        }
-        let (slot, name_hash, hash) = self.tunnel_key(ends, domain);
-        if let Some(known) = self.sketched.names.find(hash) {
+        if let Some(known) = self.sketched.names.find(below.hash) {
             known.record.timeline.check_in(time_ns, 0);
         } else {
             let timeline = Timeline::new(time_ns, 0);
-            let mut record = Record::new(hash, ends.host, ends.server, ends.port, ends.transport, timeline);
+            let mut record = Record::new(below.hash, ends.host, ends.server, ends.port, ends.transport, timeline);
             record.kind = EvidenceKind::DnsTunnel;
             record.scope = Scope::Domain;
             record.role = ends.role;
-            record.name = slot;
+            record.name = below.slot;
             let sketch = Sketch::Names(NameSketch::default());
-            self.sketched.names.insert(Sketched::new(record, sketch, name_hash));
+            self.sketched
+                .names
+                .insert(Sketched::new(record, sketch, below.name_hash));
         }
         let period = self.period;
         if let Some(Sketched {
             record,
             sketch: Sketch::Names(names),
             ..
-        }) = self.sketched.names.find(hash)
+        }) = self.sketched.names.find(below.hash)
         {
             names.query(data);
             record.period = period;
         }
-        self.rescore_sketched(hash);
+        self.rescore_sketched(below.hash);
     }
 
     /// An ICMP echo request or its reply.
@@ -96,32 +97,14 @@ impl Detector {
         self.rescore_sketched(hash);
     }
 
-    /// The type of the query just told.
-    pub(crate) fn dns_type(&mut self, ends: &Ends, message: &DnsMessage<'_>) {
-        let (data, domain) = split(message.name);
-        if data.is_empty() || is_site_local_name(message.name) {
-            return;
-        }
-        let (_, _, hash) = self.tunnel_key(ends, domain);
+    /// The type of such a question.
+    pub(crate) fn asked_below_for(&mut self, below: &Below, query_type: u16) {
         if let Some(Sketched {
             sketch: Sketch::Names(names),
             ..
-        }) = self.sketched.names.find(hash)
+        }) = self.sketched.names.find(below.hash)
         {
-            names.query_type(message.query_type);
+            names.query_type(query_type);
         }
-    }
-
-    /// Slot and hash of the domain's name, and the identity of host and domain.
-    fn tunnel_key(&mut self, ends: &Ends, domain: Option<&str>) -> (u32, u64, u64) {
-        let (slot, name_hash) = self.names.intern(domain.unwrap_or(NO_DOMAIN), &self.seed);
-        let relay = (ends.role != Role::Outbound || domain.is_none()).then_some(ends.server);
-        let key = self.seed.named(name_hash, Scope::Domain, relay, 0);
-        let (host, destination) = (self.seed.address(ends.host), self.seed.destination(&key));
-        (
-            slot,
-            name_hash,
-            self.seed.pair(host, destination, EvidenceKind::DnsTunnel),
-        )
     }
 }

@@ -235,6 +235,8 @@ pub(crate) fn innocent(judged: &Judged, facts: &Facts<'_>) -> Vec<String> {
         }
         EvidenceKind::Heartbeat => open.push("an application keeps its connection alive".to_owned()),
         EvidenceKind::DnsBeacon => open.push("a program looks the name up on a timer or as it expires".to_owned()),
+        // What lists name has no rhythm to explain.
+        EvidenceKind::ThreatIntel => {}
     }
     if facts.role == Role::Internal {
         open.push("a service inside your own network".to_owned());

@@ -121,6 +121,12 @@ impl Detector {
         ends ^ u64::from(item.transport.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
+    /// Asks for the line where a connection's group will be searched for, if its pair is new.
+    #[inline]
+    pub(crate) fn prefetch_group(&self, item: &Item) {
+        self.networks.0.prefetch_index(self.group_hash(item));
+    }
+
     /// A connection began: of a new pair (`sighting`), or of one whose record is in `slot`. True if it belongs to an active group.
     pub(crate) fn group_start(&mut self, item: &Item, sighting: Sighting, slot: Option<u32>) -> bool {
         if !matches!(item.transport, Transport::TCP | Transport::UDP) {

@@ -30,6 +30,8 @@ const AT_HOME: f64 = -7.0;
 /// Time service, with messages of the length that it has (RFC 5905 section 7.3).
 const NTP_BYTES: u32 = 48;
 const NTP: f64 = -6.0;
+/// A rhythm of pings: echoes that carry data are a sign of their own, and without data nothing can be controlled.
+const PING: f64 = -7.0;
 const BY_WEAK_PORT: f64 = -1.2;
 const BY_NAME: f64 = -4.0;
 /// Clouds and content networks that also serve anybody's own site.
@@ -40,7 +42,7 @@ pub(crate) fn by_port(transport: Transport, port: u16) -> Option<Innocent> {
     if transport == Transport::ICMP || transport == Transport::ICMP6 {
         return Some(Innocent {
             what: "ping or other ICMP monitoring (RFC 792, RFC 4443)",
-            log_odds: BY_PORT,
+            log_odds: PING,
         });
     }
     let row = PORTS.iter().find(|row| row.0 == transport.0 && row.1 == port)?;

@@ -1,61 +1,54 @@
-//! The way in: a worker's events become check-ins, wait in a short queue, and are worked off together.
+//! The way in: a worker's events become check-ins, which wait in a short queue.
 //!
-//! In: calls of [`Sink`]. Out: changes in the tables of a [`Detector`]. Not its job: judging, parts.
-//!
-//! A check-in touches half a dozen cache lines in tables much larger than the caches. One at a time each would be waited
-//! for; the queue's [`QUEUE`] are first looked up in the indexes, then in the entries, then changed, so that many are waited
-//! for at once. Nothing here depends on how long the queue is.
+//! In: calls of [`Sink`]. Out: [`Item`]s, and what a connection is known for until it ends. Not its job: working check-ins
+//! off ([`crate::check_in`]), what DNS brought ([`crate::questions`]), judging, parts.
 
 use balefire_decode::{Address, Transport};
 use balefire_track::{Certificate, Closed, ConnState, Endpoints, Fact, NameKind, Opened, Protocol, Sink, Volume};
 
-use crate::Timeline;
-use crate::candidate::behind_relay;
-use crate::detector::{Detector, is_due};
+use crate::detector::Detector;
 use crate::home::Role;
-use crate::innocent::is_site_local_name;
 use crate::key::{Destination, Scope, is_directed_broadcast, is_group};
 use crate::lasting;
-use crate::ledger::{End, Record};
 use crate::names::NO_NAME;
-use crate::seen::{Deed, Sighting};
-use crate::shared::server_key;
 use crate::summary::{Country, EvidenceKind};
 use crate::traffic::{TrafficCounters, UNFOLLOWED};
 
 /// Check-ins that wait. More gain nothing: a core has 10 to 16 outstanding misses.
 pub(crate) const QUEUE: usize = 32;
 
+/// No timeline.
 const NO_RECORD: u32 = u32::MAX;
 
 /// A live connection of a host to something that is scored.
 #[derive(Debug)]
 pub(crate) struct Connection {
     /// Identity of its (host, service) pair.
-    pair: u64,
+    pub(crate) pair: u64,
+    pub(crate) role: Role,
     /// Times of the first two bursts; from the third on it is a long-lived connection and all are check-ins.
-    bursts_ns: [i64; 2],
+    pub(crate) bursts_ns: [i64; 2],
     /// Timelines it belongs to.
-    record: u32,
-    named_record: u32,
-    beat_record: u32,
+    pub(crate) record: u32,
+    pub(crate) named_record: u32,
+    pub(crate) beat_record: u32,
     /// The last name given in it, and that name's hash: the slot may belong to another name by the time it is used.
     pub(crate) name: u32,
     pub(crate) name_hash: u64,
-    bursts: u8,
+    pub(crate) bursts: u8,
     pub(crate) relayed: bool,
     /// Its TLS hello names no server; its certificate is of no public authority.
     pub(crate) bare_hello: bool,
     pub(crate) odd_certificate: bool,
     /// It begins with an HTTP request, that posts.
-    request: bool,
-    post: bool,
+    pub(crate) request: bool,
+    pub(crate) post: bool,
     /// It feeds a group's timeline.
-    grouped: bool,
+    pub(crate) grouped: bool,
     pub(crate) protocol: Option<Protocol>,
     /// Seeded hash of its client's fingerprint, 0 if it showed none; length of the first HTTP answer's body, if it was told.
-    client: u64,
-    body_bytes: Option<u32>,
+    pub(crate) client: u64,
+    pub(crate) body_bytes: Option<u32>,
 }
 
 /// A certificate that no public authority would issue, or no program of a platform would accept at this time: signed by itself, out
@@ -74,7 +67,7 @@ fn is_odd(certificate: &Certificate<'_>, time_ns: i64) -> bool {
 
 /// What waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Event {
+pub(crate) enum Event {
     /// A connection began.
     Start,
     /// A name was used: in a connection, to a proxy, or to a resolver.
@@ -92,30 +85,55 @@ enum Event {
 /// One waiting check-in or end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item {
-    event: Event,
+    pub(crate) event: Event,
     pub(crate) role: Role,
-    kind: EvidenceKind,
+    pub(crate) kind: EvidenceKind,
     pub(crate) host: Address,
     pub(crate) server: Address,
     pub(crate) port: u16,
     pub(crate) transport: Transport,
-    key: Destination,
+    pub(crate) key: Destination,
     /// Hashes of host, destination and pair.
     pub(crate) hashes: [u64; 3],
     pub(crate) time_ns: i64,
-    bytes: u32,
-    name: u32,
-    connection: u32,
+    pub(crate) bytes: u32,
+    pub(crate) name: u32,
+    pub(crate) connection: u32,
 }
 
 /// Who is who, of a connection that may be scored.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
     pub(crate) role: Role,
     pub(crate) host: Address,
     pub(crate) server: Address,
     pub(crate) port: u16,
     pub(crate) transport: Transport,
+}
+
+impl Item {
+    pub(crate) fn ends(&self) -> Ends {
+        Ends {
+            role: self.role,
+            host: self.host,
+            server: self.server,
+            port: self.port,
+            transport: self.transport,
+        }
+    }
+}
+
+impl Ends {
+    #[inline]
+    fn of(endpoints: &Endpoints, role: Role) -> Self {
+        Self {
+            role,
+            host: endpoints.originator,
+            server: endpoints.responder,
+            port: endpoints.responder_port,
+            transport: endpoints.transport,
+        }
+    }
 }
 
 impl Sink for Detector {
@@ -133,7 +151,7 @@ impl Sink for Detector {
         };
         let key = Destination::service(ends.server, ends.port, ends.transport);
         let item = self.item(Event::Start, EvidenceKind::ConnectionBeacon, &ends, key, opened.time_ns);
-        let connection = self.follow(item.hashes[2]);
+        let connection = self.follow(item.hashes[2], ends.role);
         self.push(Item { connection, ..item });
         self.traffic.tag(country, false, connection)
     }
@@ -156,12 +174,20 @@ impl Sink for Detector {
     }
 
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>) {
-        let Some(ends) = self.ends(endpoints) else { return };
         let number = TrafficCounters::connection(tag);
+        let role = match self.connections.get(number) {
+            Some(connection) => Some(connection.role),
+            None => self.role_again(endpoints),
+        };
+        let Some(role) = role else { return };
+        let ends = Ends::of(endpoints, role);
+        self.fact_used(&ends, time_ns, fact);
         match fact {
             Fact::Name { kind, name, port } => self.name_given(number, &ends, *kind, name, *port, time_ns),
-            Fact::DnsMessage(message) if !message.is_answer => self.dns_type(&ends, message),
-            Fact::DnsAnswer { name, address, .. } => self.resolved_to(&ends, name, *address, time_ns),
+            Fact::DnsMessage(message) if !message.is_answer => {
+                self.asked_for(&ends, message.name, message.query_type, time_ns);
+            }
+            Fact::DnsAnswer { name, address, .. } => self.answered(&ends, name, *address, time_ns),
             Fact::Tls(hello) => {
                 if let Some(connection) = self.connections.get_mut(number) {
                     connection.bare_hello = !hello.has_server_name;
@@ -213,13 +239,13 @@ impl Sink for Detector {
         }
         let first_ns = connection.bursts_ns[0];
         let earlier = (bursts == connection.bursts_ns.len()).then_some(connection.bursts_ns);
-        let (name, name_hash) = (connection.name, connection.name_hash);
+        let (name, name_hash, role) = (connection.name, connection.name_hash, connection.role);
         let name = if self.names.hash(name) == name_hash {
             name
         } else {
             NO_NAME
         };
-        let Some(ends) = self.ends(endpoints) else { return };
+        let ends = Ends::of(endpoints, role);
         let key = Destination::service(ends.server, ends.port, ends.transport);
         for time_ns in earlier.into_iter().flatten().chain([time_ns]) {
             let item = self.item(Event::Beat, EvidenceKind::Heartbeat, &ends, key, time_ns);
@@ -237,12 +263,10 @@ impl Sink for Detector {
 
     fn closed(&mut self, tag: u32, closed: &Closed) {
         let number = TrafficCounters::connection(tag);
-        if self.connections.get(number).is_none() {
-            return;
-        }
-        let Some(ends) = self.ends(&closed.endpoints) else {
+        let Some(connection) = self.connections.get(number) else {
             return;
         };
+        let ends = Ends::of(&closed.endpoints, connection.role);
         if ends.transport == Transport::TCP && closed.last_ns.saturating_sub(closed.first_ns) >= lasting::LEAST_NS {
             let payload_bytes = closed.sent.payload_bytes.saturating_add(closed.received.payload_bytes);
             self.lasted(&ends, number, closed.first_ns, closed.last_ns, Some(payload_bytes));
@@ -285,36 +309,30 @@ impl Detector {
                 }
             }
             NameKind::ConnectTarget => self.connect_target(number, ends, name, port, time_ns),
-            NameKind::DnsQuery => {
-                self.dns_query(ends, name, time_ns);
-                self.tunnel_query(ends, name, time_ns);
-            }
+            NameKind::DnsQuery => self.asked(ends, name, time_ns),
         }
     }
 
     /// Who is who; `None` where nobody can be controlled: a conversation begun from outside, or with a group.
     fn ends(&self, endpoints: &Endpoints) -> Option<Ends> {
-        let Endpoints {
-            originator: host,
-            responder: server,
-            responder_port: port,
-            transport,
-            ..
-        } = *endpoints;
+        let (host, server) = (endpoints.originator, endpoints.responder);
         let role = self.settings.home.role(host, server);
         if role == Role::Inbound || is_group(server) || is_group(host) {
             return None;
         }
-        if role == Role::Internal && is_directed_broadcast(server, transport) {
+        if role == Role::Internal && is_directed_broadcast(server, endpoints.transport) {
             return None;
         }
-        Some(Ends {
-            role,
-            host,
-            server,
-            port,
-            transport,
-        })
+        Some(Ends::of(endpoints, role))
+    }
+
+    /// Of a connection that is not followed, of which several facts may be told one after the other: so the last answer is
+    /// kept.
+    fn role_again(&mut self, endpoints: &Endpoints) -> Option<Role> {
+        if self.last_ends.0 != Some(*endpoints) {
+            self.last_ends = (Some(*endpoints), self.ends(endpoints).map(|ends| ends.role));
+        }
+        self.last_ends.1
     }
 
     /// Counts a connection that is never scored.
@@ -331,7 +349,8 @@ impl Detector {
         self.shared.countries().country(address)
     }
 
-    fn item(&self, event: Event, kind: EvidenceKind, ends: &Ends, key: Destination, time_ns: i64) -> Item {
+    #[inline]
+    pub(crate) fn item(&self, event: Event, kind: EvidenceKind, ends: &Ends, key: Destination, time_ns: i64) -> Item {
         let host = self.seed.address(ends.host);
         let destination = self.seed.destination(&key);
         Item {
@@ -352,9 +371,10 @@ impl Detector {
     }
 
     /// A place for a new connection; none where all are taken.
-    fn follow(&mut self, pair: u64) -> u32 {
+    fn follow(&mut self, pair: u64, role: Role) -> u32 {
         let fresh = Connection {
             pair,
+            role,
             bursts_ns: [0; 2],
             record: NO_RECORD,
             named_record: NO_RECORD,
@@ -427,220 +447,15 @@ impl Detector {
         });
     }
 
-    /// A resolver inside passes the question on, so the domain is scored in any case.
-    fn dns_query(&mut self, ends: &Ends, name: &str, time_ns: i64) {
-        if is_site_local_name(name) {
-            return;
-        }
-        let (full, _) = self.names.intern(name, &self.seed);
-        let (slot, hash) = self.names.intern_domain(full, &self.seed);
-        let relay = (ends.role != Role::Outbound).then_some(ends.server);
-        let key = self.seed.named(hash, Scope::Domain, relay, 0);
-        let item = self.item(Event::Named, EvidenceKind::DnsBeacon, ends, key, time_ns);
-        self.push(Item { name: slot, ..item });
-    }
-
     #[inline]
     fn push(&mut self, item: Item) {
+        match item.event {
+            Event::Ended { .. } => {}
+            _ => self.prefetch_indexes(&item),
+        }
         self.pending.push(item);
         if self.pending.len() >= QUEUE {
             self.drain();
         }
-    }
-}
-
-/// Items to tables.
-impl Detector {
-    /// Works off everything that waits.
-    pub(crate) fn drain(&mut self) {
-        let pending = std::mem::take(&mut self.pending);
-        let mut touched = 0;
-        for item in &pending {
-            let [host, destination, pair] = item.hashes;
-            touched ^= self.seen.touch_indexes(host, destination, pair) ^ self.ledger.touch_index(pair);
-        }
-        for item in &pending {
-            let [host, destination, pair] = item.hashes;
-            touched ^= self.seen.touch_entries(host, destination, pair) ^ self.ledger.touch_entry(pair);
-        }
-        std::hint::black_box(touched);
-        for item in &pending {
-            match item.event {
-                Event::Ended {
-                    failed,
-                    sent_bytes,
-                    received_bytes,
-                } => {
-                    self.ended(item, failed, sent_bytes, received_bytes);
-                }
-                _ => self.check_in(item),
-            }
-        }
-        self.pending = pending;
-        self.pending.clear();
-    }
-
-    fn check_in(&mut self, item: &Item) {
-        let [host, destination, pair] = item.hashes;
-        let known = self.ledger.find(pair);
-        let sighting = if known.is_none() {
-            self.seen.pair(pair, item.time_ns)
-        } else {
-            Sighting::Again
-        };
-        if item.event != Event::Beat {
-            let deed = match (item.event, sighting, item.key.scope) {
-                (Event::Start, Sighting::First, _) => Deed::NewService,
-                (Event::Named, _, Scope::Name) => Deed::Named,
-                _ => Deed::Other,
-            };
-            self.seen.host(host, item.host, self.period, deed);
-            self.seen
-                .destination(destination, &item.key, sighting == Sighting::First, self.period);
-        }
-        let grouped = item.event == Event::Start && self.group_start(item, sighting, known);
-        if grouped && let Some(connection) = self.connections.get_mut(item.connection) {
-            connection.grouped = true;
-        }
-        let slot = match (known, sighting) {
-            (Some(slot), _) => slot,
-            (None, Sighting::Third(times)) => self.promote(item, times),
-            _ => return,
-        };
-        if let Some(connection) = self.connections.get_mut(item.connection) {
-            match item.event {
-                Event::Start => connection.record = slot,
-                Event::Named => connection.named_record = slot,
-                _ => connection.beat_record = slot,
-            }
-        }
-        let period = self.period;
-        let Some(record) = self.ledger.at_mut(slot) else { return };
-        let bytes = if item.event == Event::Beat {
-            item.bytes
-        } else {
-            std::mem::take(&mut record.sent_last_bytes)
-        };
-        record.timeline.check_in(item.time_ns, bytes);
-        record.period = period;
-        record.grouped |= grouped;
-        if item.event != Event::Beat {
-            record.started(item.time_ns);
-        }
-        let before = (record.server, record.port, record.transport);
-        if record.scope != Scope::Service && record.vote(item.server, item.port, item.transport) && record.class > 0 {
-            // It moves to another row of the registry, at the next judgement.
-            (record.class, record.scored_at) = (0, 0);
-            let name = self.names.text(record.name).filter(|_| behind_relay(record.scope));
-            let key = server_key(before, name);
-            self.shared.remove(&key, record.hash);
-        }
-        let due = is_due(record.timeline.check_ins(), record.scored_at);
-        self.ledger.checked_in(slot);
-        if item.event == Event::Beat {
-            self.use_name(slot, item.name);
-        }
-        if due {
-            self.rescore(slot);
-        }
-    }
-
-    /// A pair's third check-in: it gets a timeline, which begins with the first two.
-    fn promote(&mut self, item: &Item, times: [i64; 2]) -> u32 {
-        let mut timeline = Timeline::new(times[0], 0);
-        timeline.check_in(times[1], 0);
-        let mut record = Record::new(
-            item.hashes[2],
-            item.host,
-            item.server,
-            item.port,
-            item.transport,
-            timeline,
-        );
-        record.kind = item.kind;
-        record.scope = item.key.scope;
-        record.role = item.role;
-        record.name = item.name;
-        record.target_port = if item.key.scope == Scope::ConnectTarget {
-            item.key.port
-        } else {
-            0
-        };
-        self.names.hold(item.name);
-        let (slot, evicted) = self.ledger.insert(record);
-        if let Some(evicted) = evicted {
-            self.names.release(evicted.name);
-        }
-        slot
-    }
-
-    /// What an ended connection says about its timelines.
-    fn ended(&mut self, item: &Item, failed: bool, sent_bytes: u32, received_bytes: u64) {
-        let Some(connection) = self.connections.get(item.connection) else {
-            return;
-        };
-        let (pair, relayed) = (connection.pair, connection.relayed);
-        let (bare_hello, odd_certificate) = (connection.bare_hello, connection.odd_certificate);
-        let (grouped, client, body_bytes) = (connection.grouped, connection.client, connection.body_bytes);
-        let name = if self.names.hash(connection.name) == connection.name_hash {
-            connection.name
-        } else {
-            NO_NAME
-        };
-        let bare_request = connection.request && name == NO_NAME && !relayed;
-        let bare_post = bare_request && connection.post;
-        let (slot, named_slot, beat_slot) = (connection.record, connection.named_record, connection.beat_record);
-        self.connections_free.push(item.connection);
-        let end = End {
-            failed,
-            relayed,
-            named: name != NO_NAME && !relayed,
-            bare_hello,
-            odd_certificate,
-            bare_request,
-            bare_post,
-            sent_bytes,
-            received_bytes,
-            answer_bytes: body_bytes
-                .filter(|body| u64::from(*body) * 2 + 1_000 > received_bytes)
-                .unwrap_or(u32::try_from(received_bytes).unwrap_or(u32::MAX)),
-            client,
-        };
-        if grouped {
-            let group = self.group_hash(item);
-            if let Some(group) = self.sketched.groups.find(group) {
-                group.record.ended(&end);
-            }
-        }
-        // A slot may have been given to another timeline since the connection began.
-        if let Some(record) = self.ledger.at_mut(slot).filter(|record| record.hash == pair) {
-            record.ended(&end);
-            if !relayed {
-                self.use_name(slot, name);
-            }
-        }
-        let named =
-            |record: &&mut Record| record.host == item.host && record.name == name && record.scope != Scope::Service;
-        if let Some(record) = self.ledger.at_mut(named_slot).filter(named) {
-            record.ended(&end);
-        }
-        let beating = |record: &&mut Record| {
-            (record.host, record.server, record.port, record.kind)
-                == (item.host, item.server, item.port, EvidenceKind::Heartbeat)
-        };
-        if let Some(record) = self.ledger.at_mut(beat_slot).filter(beating) {
-            record.ended(&end);
-        }
-    }
-
-    /// The name a timeline of an address was last used with.
-    fn use_name(&mut self, slot: u32, name: u32) {
-        let Some(record) = self.ledger.at_mut(slot) else { return };
-        if name == NO_NAME || record.name == name || record.scope != Scope::Service {
-            return;
-        }
-        let before = std::mem::replace(&mut record.name, name);
-        self.names.hold(name);
-        self.names.release(before);
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use balefire_decode::{Address, Transport};
 
-use crate::candidate::Candidate;
+use crate::candidate::{Candidate, Place};
 use crate::group::network;
 use crate::key::Scope;
 use crate::shared::ServerKey;
@@ -37,6 +37,8 @@ pub(crate) fn by_server(mut found: Vec<Found<'_>>) -> BTreeMap<ServerKey, Vec<Fo
     let groups = group_keys(&found);
     let names = name_keys(&found, &groups);
     let mut domains: HashMap<(Address, &str), (f64, ServerKey)> = HashMap::new();
+    // A resolver that is a server itself: who asks it straight talks to it, whatever the names.
+    let mut places: HashMap<(Address, Place), ServerKey> = HashMap::new();
     let keys: Vec<Option<ServerKey>> = found
         .iter()
         .map(|one| {
@@ -51,6 +53,7 @@ pub(crate) fn by_server(mut found: Vec<Found<'_>>) -> BTreeMap<ServerKey, Vec<Fo
                 Scope::Domain => return None,
             };
             serves_domain(&mut domains, one, &key);
+            places.insert((candidate.host, candidate.place()), key.clone());
             Some(key)
         })
         .collect();
@@ -59,6 +62,7 @@ pub(crate) fn by_server(mut found: Vec<Found<'_>>) -> BTreeMap<ServerKey, Vec<Fo
         let candidate = one.candidate;
         let asked = (candidate.host, candidate.name.as_deref().unwrap_or_default());
         let key = key
+            .or_else(|| places.get(&(candidate.host, candidate.place())).cloned())
             .or_else(|| domains.get(&asked).map(|(_, key)| key.clone()))
             .unwrap_or_else(|| own_key(candidate));
         servers.entry(key).or_default().push(one);
@@ -205,6 +209,8 @@ mod tests {
             first_ns: 0,
             last_ns: 9,
             timing: 0.9,
+            sent_bytes: None,
+            received_bytes: None,
             score,
             parts: vec![],
             innocent: vec![],
@@ -212,6 +218,7 @@ mod tests {
             histogram: Box::new([0; crate::INTERVAL_BINS]),
             hours: [0; 24],
             recent_ns: vec![],
+            intel: None,
         }
     }
 

@@ -7,10 +7,11 @@
 //! room; only when it holds less than that does an established timeline go, the least worth of a few that a hand passes.
 
 use balefire_decode::{Address, Transport};
+use balefire_track::index::Index;
+use balefire_track::prefetch::fetch;
 
 use crate::Timeline;
 use crate::home::Role;
-use crate::index::Index;
 use crate::key::Scope;
 use crate::names::NO_NAME;
 use crate::slab::Slab;
@@ -63,6 +64,8 @@ pub(crate) struct Record {
     pub(crate) bare_posts: u16,
     /// Payload that ended connections had received.
     pub(crate) received_bytes: u64,
+    /// Payload that they had sent; of one connection at most 4 GiB.
+    pub(crate) sent_bytes: u64,
     /// Payload that the last ended connection had sent, until a check-in takes it as its size.
     pub(crate) sent_last_bytes: u32,
     /// Seeded hash of the last client's fingerprint, 0 if none was shown.
@@ -123,6 +126,7 @@ impl Record {
             bare_requests: 0,
             bare_posts: 0,
             received_bytes: 0,
+            sent_bytes: 0,
             sent_last_bytes: 0,
             client: 0,
             answer_bytes: 0,
@@ -174,6 +178,7 @@ impl Record {
         self.bare_requests = self.bare_requests.saturating_add(u16::from(end.bare_request));
         self.bare_posts = self.bare_posts.saturating_add(u16::from(end.bare_post));
         self.received_bytes = self.received_bytes.saturating_add(end.received_bytes);
+        self.sent_bytes = self.sent_bytes.saturating_add(u64::from(end.sent_bytes));
         self.sent_last_bytes = end.sent_bytes;
         if end.client != 0 {
             self.client = end.client;
@@ -199,7 +204,7 @@ impl Record {
         (self.failed, self.starts, self.parallel) = (first.failed, first.starts, first.parallel);
         (self.bare_hellos, self.odd_certificates) = (first.bare_hellos, first.odd_certificates);
         (self.bare_requests, self.bare_posts) = (first.bare_requests, first.bare_posts);
-        self.received_bytes = first.received_bytes;
+        (self.received_bytes, self.sent_bytes) = (first.received_bytes, first.sent_bytes);
     }
 
     /// The address that is part of a name's key: where workers are chosen by pairs of addresses, only one sees them all.
@@ -255,11 +260,12 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(limit: usize) -> Self {
+        let limit = limit.max(COMPARED);
         Self {
-            index: Index::new(),
+            index: Index::new(limit),
             records: Slab::new(),
             free: Vec::new(),
-            limit: limit.max(COMPARED),
+            limit,
             live: 0,
             probation: 0,
             oldest: NONE,
@@ -286,17 +292,24 @@ impl Ledger {
         self.records.get_mut(slot).and_then(Option::as_mut)
     }
 
+    /// Asks for the line of the index where a record of this hash will be searched for.
     #[inline]
-    pub(crate) fn touch_index(&self, hash: u64) -> u64 {
-        self.index.touch(hash)
+    pub(crate) fn prefetch_index(&self, hash: u64) {
+        self.index.prefetch(hash);
     }
 
+    /// Asks for the record itself, when that line has come.
     #[inline]
-    pub(crate) fn touch_entry(&self, hash: u64) -> u64 {
-        self.index
-            .guess(hash)
-            .and_then(|slot| self.at(slot))
-            .map_or(0, |record| record.hash)
+    pub(crate) fn prefetch_entry(&self, hash: u64) {
+        if let Some(slot) = self.index.candidate(hash) {
+            self.prefetch_slot(slot);
+        }
+    }
+
+    /// Asks for the record in this slot.
+    #[inline]
+    pub(crate) fn prefetch_slot(&self, slot: u32) {
+        self.records.get(slot).map(fetch);
     }
 
     /// Adds a record; returns its slot and the record that had to go.

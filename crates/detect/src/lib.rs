@@ -5,10 +5,13 @@
 //! concludes into a [`Summary`]. Not its job: packets, threads, files, clocks, text: `track` makes the events, `pipeline`
 //! calls and merges, `report` prints.
 
+mod allow;
 mod candidate;
 mod channels;
+mod check_in;
 mod clients;
 mod conclude;
+mod confirm;
 mod context;
 mod countries;
 mod detector;
@@ -18,40 +21,51 @@ mod explain;
 mod group;
 mod hash;
 mod home;
-mod index;
 mod innocent;
 mod intake;
+mod intel;
 mod joined;
 mod key;
 mod lasting;
 mod ledger;
+mod lists;
+mod look_back;
 mod names;
 mod part;
+mod questions;
 mod readings;
 mod resolved;
 mod score;
 mod seen;
 mod settings;
 mod shared;
+mod sighted;
 mod sketched;
 mod slab;
 mod summary;
 mod table;
+mod texts;
 mod timeline;
 mod timing;
 mod traffic;
 mod tunnel;
 
+pub use allow::{AllowError, AllowFields, AllowRule, Allowed, AllowedRule, Allowlist};
 pub use balefire_decode::{Address, Reject, Transport};
 pub use countries::{Countries, CountriesError, EMBEDDED_NOTICE};
 pub use detector::{Detector, Gauges};
 pub use home::{Home, NetworkError, Role};
+pub use intel::{
+    IndicatorMatch, Intel, IntelBuilder, IntelList, ListError, ListFault, ListFormat, ListReport, MOST_INDICATORS,
+    Refusal,
+};
+pub use lists::Lists;
 pub use part::Part;
 pub use settings::{Limits, Settings, Thresholds};
 pub use shared::Shared;
 pub use summary::{
-    Accounting, Class, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, Gap, Period,
-    PeriodKind, QueueDrops, ScorePart, Summary, TimelineRow, Totals,
+    Accounting, Class, Contact, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, Gap,
+    IntelSign, Period, PeriodKind, QueueDrops, ScorePart, Summary, TimelineRow, Totals,
 };
 pub use timeline::{BINS_PER_OCTAVE, COLLAPSE_NS, INTERVAL_BINS, Timeline};
 pub use timing::{

@@ -1,10 +1,17 @@
 //! Names from the wire, each kept once.
 //!
 //! In: names that `track` has lowered, capped and cleaned. Out: slots that stay good while a timeline holds them, a seeded
-//! hash, and the registered domain, worked out once per name. Not its job: what a name means.
+//! hash, and what is worked out once per name: its registered domain, whether it is the site's own. Not its job: what a
+//! name means.
+//!
+//! A name is known by its 64-bit seeded hash, as pairs are: with 2^18 names two of them collide with probability 2^-29 in
+//! a run, and nobody outside can aim for it. So a known name costs one line of memory, and its text is not read.
 
 use crate::hash::Seed;
+use crate::innocent::is_site_local_name;
 use crate::table::{Entry, Table};
+use crate::texts::{MOST_BYTES, Texts};
+use crate::tunnel;
 
 /// "No name": of connections and timelines that never gave one.
 pub(crate) const NO_NAME: u32 = u32::MAX;
@@ -13,15 +20,34 @@ pub(crate) const NO_NAME: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Name {
     hash: u64,
-    text: Box<str>,
+    /// Hash and slot of its registered domain; the slot may belong to another name by now.
+    domain_hash: u64,
+    domain: u32,
+    /// The cell of its text.
+    text: u32,
     /// Timelines that refer to it.
     holders: u32,
+    bytes: u8,
     /// Where the registered domain begins in the text; 0 where the name is one, or has none.
     domain_at: u8,
+    kind: NameClass,
     again: bool,
 }
 
+/// What a name says of where it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameClass {
+    /// It is, or may be, below a domain that a registry knows.
+    Public,
+    /// The site's own, see [`is_site_local_name`].
+    SiteLocal,
+    /// Below no domain at all, see [`tunnel::split`].
+    Undomained,
+}
+
 impl Entry for Name {
+    const HOLDS: bool = true;
+
     fn hash(&self) -> u64 {
         self.hash
     }
@@ -39,6 +65,7 @@ impl Entry for Name {
 #[derive(Debug)]
 pub(crate) struct Names {
     table: Table<Name>,
+    texts: Texts,
 }
 
 impl Names {
@@ -46,26 +73,30 @@ impl Names {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             table: Table::new(limit),
+            texts: Texts::new(),
         }
     }
 
     /// The slot of a name, new or known, and its hash.
     pub(crate) fn intern(&mut self, text: &str, seed: &Seed) -> (u32, u64) {
         let hash = seed.text(text);
-        if let Some(slot) = self.table.find(hash, |name| &*name.text == text) {
-            if let Some(name) = self.table.at_mut(slot) {
-                name.again = true;
-            }
-            return (slot, hash);
+        (self.intern_hashed(text, hash), hash)
+    }
+
+    /// The same where the hash is known.
+    #[inline]
+    pub(crate) fn intern_hashed(&mut self, text: &str, hash: u64) -> u32 {
+        self.find(hash).unwrap_or_else(|| self.add(text, hash))
+    }
+
+    /// The slot of a known name.
+    #[inline]
+    pub(crate) fn find(&mut self, hash: u64) -> Option<u32> {
+        let slot = self.table.find(hash, |name| name.hash == hash)?;
+        if let Some(name) = self.table.at_mut(slot) {
+            name.again = true;
         }
-        let name = Name {
-            hash,
-            text: text.into(),
-            holders: 0,
-            domain_at: domain_at(text),
-            again: false,
-        };
-        (self.table.insert(name), hash)
+        Some(slot)
     }
 
     /// The registered domain of the name in this slot, as its own name.
@@ -73,36 +104,44 @@ impl Names {
         let Some(name) = self.table.at(slot) else {
             return (slot, 0);
         };
-        if name.domain_at == 0 {
+        let (cell, bytes, domain_at) = (name.text, usize::from(name.bytes), usize::from(name.domain_at));
+        if domain_at == 0 {
             return (slot, name.hash);
         }
-        let domain = &name.text[usize::from(name.domain_at)..];
-        let hash = seed.text(domain);
-        if let Some(slot) = self.table.find(hash, |name| &*name.text == domain) {
-            if let Some(name) = self.table.at_mut(slot) {
-                name.again = true;
-            }
-            return (slot, hash);
+        let (known, hash) = (name.domain, name.domain_hash);
+        if let Some(domain) = self.table.at_mut(known).filter(|domain| domain.hash == hash) {
+            domain.again = true;
+            return (known, hash);
         }
-        let domain: Box<str> = domain.into();
-        (
-            self.table.insert(Name {
-                hash,
-                text: domain,
-                holders: 0,
-                domain_at: 0,
-                again: false,
-            }),
-            hash,
-        )
+        // Copied, because adding it may move what the name is read from.
+        let mut copy = [0; MOST_BYTES];
+        copy[domain_at..bytes].copy_from_slice(&self.texts.at(cell, bytes)[domain_at..]);
+        let text = std::str::from_utf8(&copy[domain_at..bytes]).unwrap_or_default();
+        let (domain, hash) = self.intern(text, seed);
+        if let Some(name) = self.table.at_mut(slot) {
+            (name.domain, name.domain_hash) = (domain, hash);
+        }
+        (domain, hash)
+    }
+
+    /// How many octets of the name stand before its registered domain, the dot between them included.
+    pub(crate) fn domain_at(&self, slot: u32) -> usize {
+        self.table.at(slot).map_or(0, |name| usize::from(name.domain_at))
+    }
+
+    /// What it says of where it is known.
+    pub(crate) fn class(&self, slot: u32) -> NameClass {
+        self.table.at(slot).map_or(NameClass::Public, |name| name.kind)
     }
 
     /// The text, if the slot is of a name.
     pub(crate) fn text(&self, slot: u32) -> Option<&str> {
-        self.table.at(slot).map(|name| &*name.text)
+        let name = self.table.at(slot)?;
+        std::str::from_utf8(self.texts.at(name.text, usize::from(name.bytes))).ok()
     }
 
     /// The hash, 0 if the slot is of none.
+    #[inline]
     pub(crate) fn hash(&self, slot: u32) -> u64 {
         self.table.at(slot).map_or(0, |name| name.hash)
     }
@@ -121,12 +160,67 @@ impl Names {
         }
     }
 
+    /// Asks for the line where a name of this hash will be searched for.
+    #[inline]
+    pub(crate) fn prefetch_index(&self, hash: u64) {
+        self.table.prefetch_index(hash);
+    }
+
+    /// Asks for the name itself.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hash: u64) {
+        self.table.prefetch_entry(hash);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
 
     pub(crate) fn evicted(&self) -> u64 {
         self.table.evicted()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.bytes() + self.texts.bytes()
+    }
+
+    #[cold]
+    fn add(&mut self, text: &str, hash: u64) -> u32 {
+        // Longer ones do not come from `track`; of one that did the left end would be kept.
+        let mut end = text.len().min(MOST_BYTES);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let text = &text[..end];
+        let name = Name {
+            hash,
+            domain_hash: 0,
+            domain: NO_NAME,
+            text: self.texts.add(text.as_bytes()),
+            holders: 0,
+            bytes: text.len() as u8,
+            domain_at: domain_at(text),
+            kind: class_of(text),
+            again: false,
+        };
+        let (slot, evicted) = self.table.insert(name);
+        if let Some(evicted) = evicted {
+            self.texts.remove(evicted.text, usize::from(evicted.bytes));
+        }
+        slot
+    }
+}
+
+/// Text and circumstances of a name stay below the room that [`crate::Limits`] states.
+const _: () = assert!(size_of::<Option<Name>>() <= 40);
+
+fn class_of(name: &str) -> NameClass {
+    if is_site_local_name(name) {
+        NameClass::SiteLocal
+    } else if tunnel::split(name).1.is_none() {
+        NameClass::Undomained
+    } else {
+        NameClass::Public
     }
 }
 

@@ -9,10 +9,10 @@ use balefire_decode::Address;
 
 use crate::candidate::{Candidate, Surroundings};
 use crate::clients::{self, Client};
-use crate::key::{Destination, Scope};
 use crate::resolved::Resolution;
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::sighted::Sighting;
 use crate::summary::{Country, Evidence, TimelineRow};
 
 /// Traffic with one country.
@@ -47,6 +47,19 @@ pub(crate) struct HostSeen {
     pub(crate) resolves: bool,
 }
 
+/// A destination as one worker saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DestinationSeen {
+    /// Its seeded hash, the same in all workers.
+    pub(crate) hash: u64,
+    /// Hosts that go there.
+    pub(crate) hosts: u32,
+    /// Reached in the period.
+    pub(crate) active: bool,
+    /// Its address, unless it is a name.
+    pub(crate) address: Option<Address>,
+}
+
 /// See the head of this file. Parts of the same period merge; the default is the empty part.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
@@ -56,9 +69,11 @@ pub struct Part {
     pub(crate) resolutions: Vec<Resolution>,
     /// Fingerprints of clients and the hosts that showed them. May repeat until [`Self::settle`].
     pub(crate) clients: Vec<Client>,
-    /// Every destination so far, its number of hosts, and whether it was reached in the period. May repeat.
-    pub(crate) destinations: Vec<(Destination, u64, bool)>,
+    /// Every destination so far. May repeat until [`Self::settle`].
+    pub(crate) destinations: Vec<DestinationSeen>,
     pub(crate) candidates: Vec<Candidate>,
+    /// Contacts with what is listed. May repeat until [`Self::settle`].
+    pub(crate) sightings: Vec<Sighting>,
     pub(crate) traffic: BTreeMap<Country, Traffic>,
     pub(crate) connections: u64,
     pub(crate) timelines: u64,
@@ -74,6 +89,7 @@ impl Part {
         self.clients.extend(other.clients);
         self.destinations.extend(other.destinations);
         self.candidates.extend(other.candidates);
+        self.sightings.extend(other.sightings);
         for (country, traffic) in &other.traffic {
             self.traffic.entry(*country).or_default().add(traffic);
         }
@@ -126,21 +142,29 @@ impl Part {
         clients::settle(&mut self.clients);
         self.destinations.sort_unstable();
         self.destinations.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
+            let same = next.hash == kept.hash;
             if same {
-                kept.1 += next.1;
-                kept.2 |= next.2;
+                kept.hosts = kept.hosts.saturating_add(next.hosts);
+                kept.active |= next.active;
             }
             same
         });
         self.candidates.sort_by(|one, two| one.order().cmp(&two.order()));
+        self.sightings.sort_unstable();
+        self.sightings.dedup_by(|next, kept| {
+            let same = next.met == kept.met;
+            if same {
+                kept.span.add(&next.span);
+            }
+            same
+        });
     }
 
     /// What the whole knows about one candidate. Only after [`Self::settle`].
     pub(crate) fn surroundings(&self, candidate: &Candidate, settings: &Settings, shared: &Shared) -> Surroundings<'_> {
         let found = self
             .destinations
-            .binary_search_by(|reached| reached.0.cmp(&candidate.key));
+            .binary_search_by(|reached| reached.hash.cmp(&candidate.reached));
         let country = if candidate.behind_relay() {
             Country::UNKNOWN
         } else {
@@ -167,7 +191,7 @@ impl Part {
                 .binary_search_by_key(&candidate.client, |client| client.hash)
                 .map(|at| self.clients[at].hosts.estimate())
                 .ok(),
-            hosts_there: found.map_or(1, |at| self.destinations[at].1),
+            hosts_there: found.map_or(1, |at| u64::from(self.destinations[at].hosts)),
             hosts_all: self.hosts.len() as u64,
             country,
             home_country: settings.home_country.map(Country),
@@ -177,7 +201,7 @@ impl Part {
     /// Distinct hosts and (address, port, protocol) of the period. Only after [`Self::settle`].
     pub(crate) fn distinct(&self) -> (u64, u64) {
         let hosts = self.hosts.iter().filter(|host| host.active).count();
-        let active = |reached: &&(Destination, u64, bool)| reached.2 && reached.0.scope == Scope::Service;
+        let active = |reached: &&DestinationSeen| reached.active && reached.address.is_some();
         (hosts as u64, self.destinations.iter().filter(active).count() as u64)
     }
 }

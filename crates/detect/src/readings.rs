@@ -34,6 +34,10 @@ const FORGED: f64 = 3.0;
 /// The same where no answers of DNS were seen and the name is none of a platform's: it may be a site's own.
 const FORGED_PERHAPS: f64 = 1.5;
 const SIZES_ALIKE: f64 = 1.0;
+/// Per natural unit of their number, from two on: programs that find nobody give up or ask DNS again, what has an address built in
+/// tries on.
+const PER_MORE_SESSIONS: f64 = 0.8;
+const PER_MORE_TRIES: f64 = 1.8;
 /// Part of what the rhythm says beyond the base rate.
 const OF_RHYTHM: f64 = 0.4;
 const MOST_RHYTHM: f64 = 2.0;
@@ -105,8 +109,8 @@ fn sessions(timing: &Timing, facts: &Facts<'_>) -> Option<Context> {
             if tls { ODD_PORT_TLS } else { ODD_PORT },
         );
     }
-    let repeats = 0.6 * (f64::from(facts.check_ins) / 2.0).ln();
-    context.add(part::REPEATS, f64::from(facts.check_ins), repeats.clamp(0.0, 2.0));
+    let repeats = PER_MORE_SESSIONS * (f64::from(facts.check_ins) / 2.0).ln();
+    context.add(part::REPEATS, f64::from(facts.check_ins), repeats.clamp(0.0, 2.2));
     if let Some(alike) = facts.size_regularity.filter(|_| facts.typical_size_bytes > 0) {
         context.add(part::SIZES, alike, ((alike - 0.5) * 2.0).clamp(-0.5, SIZES_ALIKE));
     }
@@ -123,7 +127,7 @@ fn dead(timing: &Timing, facts: &Facts<'_>) -> Option<Context> {
         return None;
     }
     let mut context = Context::default();
-    let tries = 1.5 * (f64::from(facts.failed) / 2.0).ln();
+    let tries = PER_MORE_TRIES * (f64::from(facts.failed) / 2.0).ln();
     context.add(part::RETRIES, f64::from(facts.failed), tries.clamp(0.0, 4.0));
     let span_s = (facts.span_ns as f64 / 1e9).max(1.0);
     context.add(part::LASTING, span_s, (0.7 * (span_s / 60.0).ln()).clamp(-2.0, 2.0));

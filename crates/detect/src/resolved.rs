@@ -102,6 +102,18 @@ impl ResolvedTable {
             .collect()
     }
 
+    /// Asks for the line where this hash will be searched for.
+    #[inline]
+    pub(crate) fn prefetch_index(&self, hash: u64) {
+        self.0.prefetch_index(hash);
+    }
+
+    /// Asks for the entry itself.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hash: u64) {
+        self.0.prefetch_entry(hash);
+    }
+
     pub(crate) fn evicted(&self) -> u64 {
         self.0.evicted()
     }

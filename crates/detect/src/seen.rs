@@ -3,9 +3,12 @@
 //! In: hashes and keys of check-ins. Out: distinct counts, prevalence, and the moment a pair deserves a timeline. Not its
 //! job: timelines ([`crate::ledger`]).
 
-use balefire_decode::Address;
+use std::num::{NonZeroU32, NonZeroU64};
 
-use crate::key::Destination;
+use balefire_decode::{Address, Transport};
+
+use crate::key::{Destination, Scope};
+use crate::slab::Slab;
 use crate::table::{Entry, Table};
 
 /// A host.
@@ -58,14 +61,38 @@ impl Entry for Host {
     }
 }
 
-/// A destination and how many hosts of this worker go there.
+/// A destination and how many hosts of this worker go there. It is found by its 64-bit seeded hash, as pairs are; what it is
+/// is kept for lists that come later, and for counting distinct addresses.
 #[derive(Debug)]
 pub(crate) struct Reached {
-    hash: u64,
-    pub(crate) key: Destination,
-    pub(crate) hosts: u32,
+    pub(crate) hash: u64,
+    hosts: NonZeroU32,
     /// The last period it was reached in.
-    pub(crate) period: u32,
+    period: u32,
+    /// An IPv4 address; or where in [`Seen::long`] an IPv6 address is.
+    place: u32,
+    port: u16,
+    transport: u8,
+    what: What,
+}
+
+/// Of the address of a destination, most are IPv4, and sixteen bytes for each would be half the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Name,
+    V4,
+    V6,
+}
+
+impl Reached {
+    pub(crate) fn hosts(&self) -> u32 {
+        self.hosts.get()
+    }
+
+    /// Whether it was reached in this period.
+    pub(crate) fn is_active(&self, period: u32) -> bool {
+        self.period == period
+    }
 }
 
 impl Entry for Reached {
@@ -75,27 +102,41 @@ impl Entry for Reached {
 
     /// What several hosts use is worth remembering: prevalence is what lowers innocent scores. Halving makes it go in the end.
     fn second_chance(&mut self) -> bool {
-        self.hosts /= 2;
-        self.hosts > 0
+        let half = NonZeroU32::new(self.hosts.get() / 2);
+        self.hosts = half.unwrap_or(self.hosts);
+        half.is_some()
     }
 }
 
-/// A pair seen once or twice.
+/// A pair seen once or twice. The bit [`Pair::AGAIN`] of its identity is kept for another use.
 #[derive(Debug)]
 struct Pair {
-    hash: u64,
+    identity: NonZeroU64,
     first_ns: i64,
+    /// The same as the first until there is a second.
     second_ns: i64,
-    twice: bool,
+}
+
+impl Pair {
+    /// It was seen a second time since the hand last passed.
+    const AGAIN: u64 = 1 << 31;
+
+    /// Its identity from its hash: 63 bits of it, and never 0.
+    #[inline]
+    fn identity(hash: u64) -> NonZeroU64 {
+        NonZeroU64::new(hash & !Self::AGAIN).unwrap_or(NonZeroU64::MIN)
+    }
 }
 
 impl Entry for Pair {
     fn hash(&self) -> u64 {
-        self.hash
+        self.identity.get() & !Self::AGAIN
     }
 
     fn second_chance(&mut self) -> bool {
-        std::mem::take(&mut self.twice)
+        let again = self.identity.get() & Self::AGAIN != 0;
+        self.identity = Self::identity(self.identity.get());
+        again
     }
 }
 
@@ -116,6 +157,9 @@ pub(crate) struct Seen {
     pub(crate) hosts: Table<Host>,
     pub(crate) destinations: Table<Reached>,
     pairs: Table<Pair>,
+    /// IPv6 addresses of destinations.
+    long: Slab<Address>,
+    long_free: Vec<u32>,
 }
 
 impl Seen {
@@ -124,6 +168,8 @@ impl Seen {
             hosts: Table::new(limits.hosts),
             destinations: Table::new(limits.addresses),
             pairs: Table::new(limits.pairs),
+            long: Slab::new(),
+            long_free: Vec::new(),
         }
     }
 
@@ -154,30 +200,70 @@ impl Seen {
     /// A destination was reached, by one more host if the pair is new.
     #[inline]
     pub(crate) fn destination(&mut self, hash: u64, key: &Destination, new_host: bool, period: u32) {
-        if let Some(slot) = self.destinations.find(hash, |reached| reached.key == *key) {
+        if let Some(slot) = self.destinations.find(hash, |reached| reached.hash == hash) {
             if let Some(reached) = self.destinations.at_mut(slot) {
-                reached.hosts = reached.hosts.saturating_add(u32::from(new_host)).max(1);
+                reached.hosts = reached.hosts.saturating_add(u32::from(new_host));
                 reached.period = period;
             }
             return;
         }
-        self.destinations.insert(Reached {
+        let (what, place) = self.place(key);
+        let (_, evicted) = self.destinations.insert(Reached {
             hash,
-            key: *key,
-            hosts: 1,
+            hosts: NonZeroU32::MIN,
             period,
+            place,
+            port: key.port,
+            transport: key.transport,
+            what,
         });
+        if let Some(gone) = evicted.filter(|gone| gone.what == What::V6) {
+            self.long_free.push(gone.place);
+        }
+    }
+
+    fn place(&mut self, key: &Destination) -> (What, u32) {
+        let address = Address::v6(key.bits.to_be_bytes());
+        if key.scope != Scope::Service {
+            return (What::Name, 0);
+        }
+        if address.is_v4() {
+            return (What::V4, key.bits as u32);
+        }
+        let place = self
+            .long_free
+            .pop()
+            .unwrap_or_else(|| self.long.push(Address::UNSPECIFIED));
+        if let Some(long) = self.long.get_mut(place) {
+            *long = address;
+        }
+        (What::V6, place)
+    }
+
+    /// What a destination is, if it is no name.
+    pub(crate) fn service(&self, reached: &Reached) -> Option<Destination> {
+        let address = match reached.what {
+            What::Name => return None,
+            What::V4 => Address::v4(reached.place.to_be_bytes()),
+            What::V6 => *self.long.get(reached.place)?,
+        };
+        Some(Destination::service(
+            address,
+            reached.port,
+            Transport(reached.transport),
+        ))
     }
 
     /// A pair without a timeline checked in.
     #[inline]
     pub(crate) fn pair(&mut self, hash: u64, time_ns: i64) -> Sighting {
-        let Some(slot) = self.pairs.find(hash, |pair| pair.hash == hash) else {
+        let identity = Pair::identity(hash);
+        let found = self.pairs.find(identity.get(), |pair| pair.hash() == identity.get());
+        let Some(slot) = found else {
             self.pairs.insert(Pair {
-                hash,
+                identity,
                 first_ns: time_ns,
                 second_ns: time_ns,
-                twice: false,
             });
             return Sighting::First;
         };
@@ -185,22 +271,25 @@ impl Seen {
             return Sighting::Again;
         };
         // The same rule as a timeline's, so that a page load of many connections is one check-in here too.
-        let last_ns = if pair.second_ns != pair.first_ns {
-            pair.second_ns
-        } else {
-            pair.first_ns
-        };
-        if time_ns.saturating_sub(last_ns).saturating_abs() < crate::COLLAPSE_NS {
+        if time_ns.saturating_sub(pair.second_ns).saturating_abs() < crate::COLLAPSE_NS {
             return Sighting::Again;
         }
         if pair.second_ns == pair.first_ns {
             pair.second_ns = time_ns;
-            pair.twice = true;
+            pair.identity |= Pair::AGAIN;
             return Sighting::Again;
         }
         let times = [pair.first_ns.min(pair.second_ns), pair.first_ns.max(pair.second_ns)];
         self.pairs.remove(slot);
         Sighting::Third(times)
+    }
+
+    /// The first and the last time of a pair that is known and has no timeline.
+    pub(crate) fn pair_times(&self, hash: u64) -> Option<(i64, i64)> {
+        let identity = Pair::identity(hash).get();
+        let slot = self.pairs.find(identity, |pair| pair.hash() == identity)?;
+        let pair = self.pairs.at(slot)?;
+        Some((pair.first_ns.min(pair.second_ns), pair.first_ns.max(pair.second_ns)))
     }
 
     /// A host, if it is known.
@@ -209,23 +298,27 @@ impl Seen {
         self.hosts.at(slot)
     }
 
-    /// Hosts that go to a destination.
-    pub(crate) fn hosts_of(&self, hash: u64, key: &Destination) -> u32 {
-        let slot = self.destinations.find(hash, |reached| reached.key == *key);
+    /// Hosts that go to the destination with this hash.
+    pub(crate) fn hosts_of(&self, hash: u64) -> u32 {
+        let slot = self.destinations.find(hash, |reached| reached.hash == hash);
         slot.and_then(|slot| self.destinations.at(slot))
-            .map_or(0, |reached| reached.hosts)
+            .map_or(0, Reached::hosts)
     }
 
-    /// Reads the cells where these three will be searched for.
+    /// Asks for the lines where these three will be searched for.
     #[inline]
-    pub(crate) fn touch_indexes(&self, host: u64, destination: u64, pair: u64) -> u64 {
-        self.hosts.touch_index(host) ^ self.destinations.touch_index(destination) ^ self.pairs.touch_index(pair)
+    pub(crate) fn prefetch_indexes(&self, host: u64, destination: u64, pair: u64) {
+        self.hosts.prefetch_index(host);
+        self.destinations.prefetch_index(destination);
+        self.pairs.prefetch_index(Pair::identity(pair).get());
     }
 
-    /// Reads the entries themselves.
+    /// Asks for the entries themselves.
     #[inline]
-    pub(crate) fn touch_entries(&self, host: u64, destination: u64, pair: u64) -> u64 {
-        self.hosts.touch_entry(host) ^ self.destinations.touch_entry(destination) ^ self.pairs.touch_entry(pair)
+    pub(crate) fn prefetch_entries(&self, host: u64, destination: u64, pair: u64) {
+        self.hosts.prefetch_entry(host);
+        self.destinations.prefetch_entry(destination);
+        self.pairs.prefetch_entry(Pair::identity(pair).get());
     }
 
     pub(crate) fn pairs_len(&self) -> usize {
@@ -237,12 +330,13 @@ impl Seen {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.hosts.bytes() + self.destinations.bytes() + self.pairs.bytes()
+        self.hosts.bytes() + self.destinations.bytes() + self.pairs.bytes() + self.long.bytes()
     }
 }
 
-/// The index keeps at most 8/5 and at least 16/5 cells of 8 bytes per entry after growing.
-const _: () = assert!(size_of::<Option<Pair>>() + 26 <= 64);
+/// What a pair seen once takes if nobody else goes where it goes: both entries, and the places of both in their indexes,
+/// which at the default limits have 64 bytes for eight entries. Its host has other pairs.
+const _: () = assert!(size_of::<Option<Pair>>() + size_of::<Option<Reached>>() + 2 * 64 / 8 <= 64);
 
 #[cfg(test)]
 mod tests {
@@ -265,12 +359,40 @@ mod tests {
     #[test]
     fn prevalence_counts_hosts_not_check_ins() {
         let mut seen = Seen::new(&Limits::default());
-        let key = Destination::service(Address::v4([192, 0, 2, 1]), 443, balefire_decode::Transport::TCP);
+        let key = Destination::service(Address::v4([192, 0, 2, 1]), 443, Transport::TCP);
         seen.destination(5, &key, true, 0);
         seen.destination(5, &key, false, 0);
         seen.destination(5, &key, true, 1);
-        assert_eq!(seen.hosts_of(5, &key), 2);
-        assert_eq!(seen.hosts_of(6 << 32, &key), 0);
+        assert_eq!(seen.hosts_of(5), 2);
+        assert_eq!(seen.hosts_of(6 << 32), 0);
+    }
+
+    #[test]
+    fn destinations_are_told_again_as_they_were() {
+        let mut seen = Seen::new(&Limits {
+            addresses: 3,
+            ..Limits::default()
+        });
+        let long = |last| {
+            let mut octets = [0x20; 16];
+            octets[15] = last;
+            Destination::service(Address::v6(octets), 53, Transport::UDP)
+        };
+        let name = Destination {
+            scope: Scope::Name,
+            ..long(0)
+        };
+        let short = Destination::service(Address::v4([192, 0, 2, 1]), 443, Transport::TCP);
+        for (number, key) in [long(1), name, short, long(2), long(3), short, long(4)]
+            .iter()
+            .enumerate()
+        {
+            seen.destination((number as u64 + 1) << 32, key, true, 0);
+        }
+        let mut told: Vec<_> = seen.destinations.iter().map(|reached| seen.service(reached)).collect();
+        told.sort_unstable();
+        assert_eq!(told, [Some(short), Some(long(3)), Some(long(4))]);
+        assert!(seen.long.len() <= 3, "places of evicted ones are used again");
     }
 
     #[test]

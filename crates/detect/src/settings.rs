@@ -39,9 +39,11 @@ impl Default for Thresholds {
 
 /// Largest table sizes per worker; reaching one evicts the coldest entry and counts it ([`crate::Gauges`]).
 ///
-/// Memory with its index at most: 58 bytes per host, 74 per destination, 58 per pair, 730 per timeline, about 120 per name,
-/// and beside them 90 for a quarter as many addresses given by DNS as names, 860 for a sixteenth as many domains asked below of
-/// as timelines; with the defaults 0.5 GB per worker, taken only as the tables fill.
+/// Memory with its place in the index, when the table is full: 48 bytes per host, 32 per destination, 32 per pair, 710 per
+/// timeline, about 90 per name (at most 310), and beside them 72 for a quarter as many addresses given by DNS as names, 90 for an
+/// eighth as many networks as pairs, 1,200 for each of the long connections, groups and domains asked below of, of which there
+/// may be a sixteenth as many as timelines, and for a quarter of that of pinged addresses. With the defaults 0.5 GB per worker, taken
+/// only as the tables fill; indexes have their full size, 50 MB, once some ten thousand entries are in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Inside hosts.

@@ -1,18 +1,21 @@
-//! What all workers share: the country database, read only, and the registry of suspected servers, written rarely.
+//! What all workers share: the country database and the operator's lists, read only, and the registry of suspected servers, written rarely.
 //!
 //! In: a worker's verdict when it changes. Out: control servers and countries as they stand, for a console. Not its job:
 //! final results, which come from merged parts and do not depend on who wrote first.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use balefire_decode::{Address, Transport};
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
+use crate::allow::{Allowlist, Finding};
 use crate::conclude;
 use crate::countries::Countries;
+use crate::lists::{InForce, Lists};
 use crate::settings::Settings;
 use crate::summary::{Class, ControlServer, Country, CountryRow};
 
@@ -68,6 +71,7 @@ pub struct Shared {
     home_country: Option<Country>,
     suspects: DashMap<ServerKey, Suspect, RandomState>,
     refused: AtomicU64,
+    lists: InForce,
 }
 
 impl Shared {
@@ -78,6 +82,7 @@ impl Shared {
             home_country: settings.home_country.map(Country),
             suspects: DashMap::with_hasher(RandomState::default()),
             refused: AtomicU64::new(0),
+            lists: InForce::default(),
         }
     }
 
@@ -86,9 +91,31 @@ impl Shared {
         &self.countries
     }
 
+    /// Puts new lists in force, also while a run goes on: workers take them up with their next block, and what is concluded from
+    /// then on is concluded by them.
+    pub fn replace_lists(&self, lists: Lists) {
+        self.lists.replace(lists);
+    }
+
+    /// The lists in force, and their version.
+    pub(crate) fn lists_now(&self) -> (Arc<Lists>, u64) {
+        self.lists.now()
+    }
+
+    /// Grows with every replacement.
+    #[inline]
+    pub(crate) fn lists_version(&self) -> u64 {
+        self.lists.version()
+    }
+
     /// Verdicts the full registry did not take.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// How many servers are suspected.
+    pub fn servers_total(&self) -> u64 {
+        self.suspects.len() as u64
     }
 
     /// Suspected servers as they stand, best first, at most `limit`, without evidence.
@@ -144,20 +171,35 @@ impl Shared {
     }
 
     fn all(&self) -> Vec<ControlServer> {
+        let lists = self.lists.now().0;
         self.suspects
             .iter()
-            .filter_map(|entry| entry.value().as_server(entry.key()))
+            .filter_map(|entry| entry.value().as_server(entry.key(), &lists.allow))
             .collect()
     }
 }
 
 impl Suspect {
-    fn as_server(&self, key: &ServerKey) -> Option<ControlServer> {
-        let best = self.signs.values().max_by(|one, two| one.score.total_cmp(&two.score))?;
-        let hosts: BTreeSet<Address> = self.signs.values().map(|sign| sign.host).collect();
+    fn as_server(&self, key: &ServerKey, allow: &Allowlist) -> Option<ControlServer> {
+        let names: Vec<&str> = self.names.iter().map(|name| &**name).collect();
+        let is_shown = |sign: &&Sign| {
+            let finding = Finding {
+                host: sign.host,
+                server: key.address,
+                port: if key.behind_relay.is_some() { 0 } else { key.port },
+                behind_relay: key.behind_relay.is_some(),
+                names: &names,
+                ja4: &[],
+                last_ns: sign.last_ns,
+            };
+            allow.hides(&finding).is_none()
+        };
+        let signs: Vec<&Sign> = self.signs.values().filter(is_shown).collect();
+        let best = signs.iter().max_by(|one, two| one.score.total_cmp(&two.score))?;
+        let hosts: BTreeSet<Address> = signs.iter().map(|sign| sign.host).collect();
         let most = |host: &Address| {
-            self.signs
-                .values()
+            signs
+                .iter()
                 .filter(|sign| sign.host == *host)
                 .map(|sign| sign.check_ins)
                 .max()
@@ -170,12 +212,12 @@ impl Suspect {
             transport: key.transport,
             names: self.names.iter().map(|name| name.to_string()).collect(),
             country: self.country,
-            class: self.signs.values().map(|sign| sign.class).max()?,
+            class: signs.iter().map(|sign| sign.class).max()?,
             score: best.score,
             check_ins: hosts.iter().map(most).sum(),
             hosts: hosts.into_iter().collect(),
-            first_ns: self.signs.values().map(|sign| sign.first_ns).min()?,
-            last_ns: self.signs.values().map(|sign| sign.last_ns).max()?,
+            first_ns: signs.iter().map(|sign| sign.first_ns).min()?,
+            last_ns: signs.iter().map(|sign| sign.last_ns).max()?,
             behind_relay: key.behind_relay.is_some(),
             evidence: Vec::new(),
         })
@@ -221,6 +263,7 @@ mod tests {
         shared.put(key(2), 4, nl, None, sign(1, Class::Suspected, 0.8));
         let servers = shared.servers(9);
         assert_eq!(servers.len(), 2);
+        assert_eq!((shared.servers(1).len(), shared.servers_total()), (1, 2));
         assert_eq!(
             (servers[0].rank, servers[0].hosts.len(), servers[0].class),
             (1, 2, Class::Probable)
@@ -233,7 +276,7 @@ mod tests {
         shared.remove(&key(1), 1);
         shared.remove(&key(1), 3);
         shared.remove(&key(2), 4);
-        assert!(shared.servers(9).is_empty());
+        assert!(shared.servers(9).is_empty() && shared.servers_total() == 0);
     }
 
     #[test]

@@ -113,6 +113,18 @@ impl SketchedTable {
         self.0.insert(sketched);
     }
 
+    /// Asks for the line where this hash will be searched for.
+    #[inline]
+    pub(crate) fn prefetch_index(&self, hash: u64) {
+        self.0.prefetch_index(hash);
+    }
+
+    /// Asks for the entry itself.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hash: u64) {
+        self.0.prefetch_entry(hash);
+    }
+
     /// Those worth judging.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Sketched> {
         self.0.iter().filter(|sketched| sketched.sketch.is_worth_judging())

@@ -1,19 +1,28 @@
-//! A vector that grows without moving: segments of fixed size.
+//! A vector that grows without moving: segments, each as large as all before it together.
 //!
 //! In: entries. Out: entries by slot. Not its job: which slots are free.
 //!
 //! A plain vector of 100 MB copies itself when it doubles, which stalls the worker for tens of milliseconds, longer than
-//! the queue in front of it lasts on a fast tap.
+//! the queue in front of it lasts on a fast tap. Here nothing moves, two dozen allocations serve any size, and the
+//! operating system gives pages of a new segment only as they are written.
 
-/// Entries of a segment.
-const SEGMENT: usize = 1 << SHIFT;
-const SHIFT: u32 = 12;
+/// Entries of the first segment, so that an idle worker is small.
+const FIRST: usize = 1 << FIRST_SHIFT;
+const FIRST_SHIFT: u32 = 6;
 
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     segments: Vec<Vec<T>>,
     len: usize,
+}
+
+/// Segment, and place in it.
+#[inline]
+fn locate(slot: u32) -> (usize, usize) {
+    let number = slot as usize + FIRST;
+    let segment = number.ilog2() - FIRST_SHIFT;
+    (segment as usize, number - (FIRST << segment))
 }
 
 impl<T> Slab<T> {
@@ -26,29 +35,26 @@ impl<T> Slab<T> {
 
     #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<&T> {
-        self.segments
-            .get((slot >> SHIFT) as usize)?
-            .get(slot as usize & (SEGMENT - 1))
+        let (segment, at) = locate(slot);
+        self.segments.get(segment)?.get(at)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
-        self.segments
-            .get_mut((slot >> SHIFT) as usize)?
-            .get_mut(slot as usize & (SEGMENT - 1))
+        let (segment, at) = locate(slot);
+        self.segments.get_mut(segment)?.get_mut(at)
     }
 
     /// Appends; the new slot.
     pub(crate) fn push(&mut self, entry: T) -> u32 {
-        let slot = self.len;
-        if slot >> SHIFT == self.segments.len() {
-            // The first segment starts small, so that an idle worker is small.
-            let capacity = if slot == 0 { 64 } else { SEGMENT };
-            self.segments.push(Vec::with_capacity(capacity));
+        let slot = self.len as u32;
+        let (segment, _) = locate(slot);
+        if segment == self.segments.len() {
+            self.segments.push(Vec::with_capacity(FIRST << segment));
         }
-        self.segments[slot >> SHIFT].push(entry);
+        self.segments[segment].push(entry);
         self.len += 1;
-        slot as u32
+        slot
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -59,11 +65,9 @@ impl<T> Slab<T> {
         self.segments.iter().flatten()
     }
 
+    /// Memory that was ever written; the rest of the last segment is address space only.
     pub(crate) fn bytes(&self) -> usize {
-        self.segments
-            .iter()
-            .map(|segment| segment.capacity() * size_of::<T>())
-            .sum()
+        self.len * size_of::<T>()
     }
 }
 
@@ -74,11 +78,11 @@ mod tests {
     #[test]
     fn slots_stay_good_over_segments() {
         let mut slab = Slab::new();
-        for number in 0..3 * SEGMENT + 5 {
+        for number in 0..9 * FIRST + 5 {
             assert_eq!(slab.push(number), number as u32);
         }
-        assert_eq!(slab.len(), 3 * SEGMENT + 5);
-        assert_eq!(slab.get(SEGMENT as u32), Some(&SEGMENT));
+        assert_eq!(slab.len(), 9 * FIRST + 5);
+        assert_eq!(slab.get(FIRST as u32), Some(&FIRST));
         assert_eq!(slab.get(slab.len() as u32), None);
         assert_eq!(slab.get(u32::MAX), None);
         assert!(slab.iter().copied().eq(0..slab.len()));

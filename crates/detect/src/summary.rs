@@ -5,6 +5,9 @@
 
 use balefire_decode::{Address, Reject, Transport};
 
+use crate::allow::Allowed;
+use crate::intel::{IndicatorMatch, IntelList};
+
 /// An ISO 3166-1 alpha-2 code, or unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Country(pub [u8; 2]);
@@ -72,6 +75,8 @@ pub enum EvidenceKind {
     RepeatedSessions,
     /// A server that does not answer, or refuses, is tried again and again.
     DeadServer,
+    /// A list the operator gave names what the host had contact with. It has no score and no timing: both are 0.
+    ThreatIntel,
 }
 
 impl EvidenceKind {
@@ -86,6 +91,7 @@ impl EvidenceKind {
             Self::LongConnection => "long_connection",
             Self::RepeatedSessions => "repeated_sessions",
             Self::DeadServer => "dead_server",
+            Self::ThreatIntel => "threat_intel",
         }
     }
 }
@@ -142,6 +148,10 @@ pub struct Evidence {
     pub last_ns: i64,
     /// Probability from timing alone, 0 to 1.
     pub timing: f64,
+    /// Payload that the host had sent in connections that have ended; `None` where none has, or the sign is not of connections.
+    pub sent_bytes: Option<u64>,
+    /// Payload that it had received in them.
+    pub received_bytes: Option<u64>,
     /// Probability with context, 0 to 1.
     pub score: f64,
     /// What the score is made of, largest magnitude first; the log-odds add up to those of `score`.
@@ -156,6 +166,45 @@ pub struct Evidence {
     pub hours: [u16; 24],
     /// The last check-in times, oldest first.
     pub recent_ns: Vec<i64>,
+    /// What lists say, for [`EvidenceKind::ThreatIntel`] and no other kind.
+    pub intel: Option<IntelSign>,
+}
+
+/// By what a listed server was recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Contact {
+    /// A connection to a listed address.
+    Address,
+    /// A connection in which the client named a listed domain (TLS, HTTP).
+    Name,
+    /// A request to a proxy.
+    ProxyTarget,
+    /// A question to a resolver, whether or not a connection followed.
+    DnsQuestion,
+    /// A TLS client with a listed fingerprint.
+    Ja4,
+}
+
+impl Contact {
+    /// As exported.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Name => "name",
+            Self::ProxyTarget => "proxy_target",
+            Self::DnsQuestion => "dns_question",
+            Self::Ja4 => "ja4",
+        }
+    }
+}
+
+/// A contact with something listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntelSign {
+    /// By what it was recognised.
+    pub contact: Contact,
+    /// The entries of lists that name it, at most 16.
+    pub matches: Vec<IndicatorMatch>,
 }
 
 /// A suspected control server with its hosts.
@@ -175,7 +224,7 @@ pub struct ControlServer {
     pub country: Country,
     /// Class by the highest score.
     pub class: Class,
-    /// Highest score of its evidence.
+    /// Highest score of its evidence; 0 where only lists know it.
     pub score: f64,
     /// Controlled hosts, in address order.
     pub hosts: Vec<Address>,
@@ -363,4 +412,11 @@ pub struct Summary {
     pub countries: Vec<CountryRow>,
     /// Where the countries come from.
     pub country_source: CountrySource,
+    /// Distinct outside addresses that hosts opened connections to in the period, by country: what shares of controlled
+    /// addresses are shares of. In order; printed by nobody.
+    pub peers: Vec<(Country, Address)>,
+    /// Lists of threat intelligence in force when it was concluded.
+    pub intel: Vec<IntelList>,
+    /// What the allowlist hid, rule by rule; it is in none of the other numbers.
+    pub allowed: Allowed,
 }

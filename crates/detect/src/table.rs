@@ -1,11 +1,13 @@
-//! A table with a limit: entries in a ring, an [`Index`] in front, the oldest evicted first.
+//! A table with a limit: entries in a ring, `track`'s [`Index`] in front, the oldest evicted first.
 //!
 //! In: entries with their hash. Out: slots, and what had to go. Not its job: what the entries mean.
 //!
 //! Slots are stable while an entry lives. Eviction is O(1): a hand goes round the ring, passes over at most
 //! [`LOOKED_AT`] entries that ask for a second chance, and takes the next.
 
-use crate::index::Index;
+use balefire_track::index::Index;
+use balefire_track::prefetch::fetch;
+
 use crate::slab::Slab;
 
 /// Entries the hand may pass over before it takes one all the same.
@@ -21,6 +23,9 @@ pub(crate) trait Entry {
     fn second_chance(&mut self) -> bool {
         false
     }
+
+    /// Whether entries can be held: the table then has room for twice its limit.
+    const HOLDS: bool = false;
 
     /// Somebody holds its slot: it cannot go. The table may grow to twice its limit around held entries.
     fn is_held(&self) -> bool {
@@ -41,10 +46,11 @@ pub(crate) struct Table<E> {
 
 impl<E: Entry> Table<E> {
     pub(crate) fn new(limit: usize) -> Self {
+        let limit = limit.max(1);
         Self {
-            index: Index::new(),
+            index: Index::new(limit * (1 + usize::from(E::HOLDS))),
             entries: Slab::new(),
-            limit: limit.max(1),
+            limit,
             hand: 0,
             live: 0,
             evicted: 0,
@@ -66,26 +72,25 @@ impl<E: Entry> Table<E> {
         self.entries.get_mut(slot).and_then(Option::as_mut)
     }
 
-    /// First of two passes that bring an entry into the cache, see [`Index::touch`].
+    /// First of two steps that bring an entry into the cache before it is needed: asks for its line of the index.
     #[inline]
-    pub(crate) fn touch_index(&self, hash: u64) -> u64 {
-        self.index.touch(hash)
+    pub(crate) fn prefetch_index(&self, hash: u64) {
+        self.index.prefetch(hash);
     }
 
-    /// Second pass: reads the entry itself.
+    /// Second step, when that line has come: asks for the entry it names first.
     #[inline]
-    pub(crate) fn touch_entry(&self, hash: u64) -> u64 {
-        self.index
-            .guess(hash)
-            .and_then(|slot| self.at(slot))
-            .map_or(0, Entry::hash)
+    pub(crate) fn prefetch_entry(&self, hash: u64) {
+        let entry = self.index.candidate(hash).and_then(|slot| self.entries.get(slot));
+        entry.map(fetch);
     }
 
-    /// Adds an entry that is not in yet; evicts one if the table is full.
+    /// Adds an entry that is not in yet; evicts one if the table is full, and gives it back.
     #[inline]
-    pub(crate) fn insert(&mut self, entry: E) -> u32 {
+    pub(crate) fn insert(&mut self, entry: E) -> (u32, Option<E>) {
         let hash = entry.hash();
-        let slot = match self.free() {
+        let (free, evicted) = self.free();
+        let slot = match free {
             Some(slot) => {
                 if let Some(place) = self.entries.get_mut(slot) {
                     *place = Some(entry);
@@ -96,7 +101,7 @@ impl<E: Entry> Table<E> {
         };
         self.index.insert(hash, slot);
         self.live += 1;
-        slot
+        (slot, evicted)
     }
 
     /// Takes an entry out.
@@ -126,11 +131,11 @@ impl<E: Entry> Table<E> {
         self.index.bytes() + self.entries.bytes()
     }
 
-    /// A slot to be filled; `None` if the ring may still grow.
+    /// A slot to be filled, and what was in it; none if the ring may still grow.
     #[inline]
-    fn free(&mut self) -> Option<u32> {
+    fn free(&mut self) -> (Option<u32>, Option<E>) {
         if self.entries.len() < self.limit {
-            return None;
+            return (None, None);
         }
         let mut passed = 0;
         loop {
@@ -141,19 +146,18 @@ impl<E: Entry> Table<E> {
                 self.hand + 1
             };
             let Some(entry) = self.at_mut(slot) else {
-                return Some(slot);
+                return (Some(slot), None);
             };
             passed += 1;
             let last = passed > LOOKED_AT;
             if entry.is_held() {
                 // Fewer entries are held than the limit, so at twice the limit half of them can go.
                 if last && self.entries.len() < 2 * self.limit {
-                    return None;
+                    return (None, None);
                 }
             } else if last || !entry.second_chance() {
-                self.remove(slot);
                 self.evicted += 1;
-                return Some(slot);
+                return (Some(slot), self.remove(slot));
             }
         }
     }
@@ -171,6 +175,8 @@ mod tests {
     }
 
     impl Entry for Thing {
+        const HOLDS: bool = true;
+
         fn hash(&self) -> u64 {
             self.hash
         }
@@ -199,9 +205,8 @@ mod tests {
     #[test]
     fn the_oldest_goes_first_and_is_counted() {
         let mut table = Table::new(4);
-        for number in 1..=6 {
-            table.insert(thing(number));
-        }
+        let gone: Vec<_> = (1..=6).map(|number| table.insert(thing(number)).1).collect();
+        assert_eq!(gone[3..], [None, Some(thing(1)), Some(thing(2))]);
         assert_eq!((table.len(), table.evicted()), (4, 2));
         assert!(!holds(&table, 1) && !holds(&table, 2) && holds(&table, 3) && holds(&table, 6));
     }
@@ -244,7 +249,7 @@ mod tests {
     #[test]
     fn removed_slots_are_used_again() {
         let mut table = Table::new(2);
-        let slot = table.insert(thing(1));
+        let (slot, _) = table.insert(thing(1));
         table.insert(thing(2));
         assert_eq!(table.remove(slot), Some(thing(1)));
         table.insert(thing(3));

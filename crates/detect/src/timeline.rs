@@ -77,10 +77,7 @@ impl Timeline {
         if gap_ns >= COLLAPSE_NS {
             let previous_ms = self.last_gap_ms();
             let gap_ms = gap_ms(self.last_ns, time_ns);
-            self.intervals.add(gap_ms);
-            if let Some(previous_ms) = previous_ms {
-                self.intervals.add_pair(previous_ms, gap_ms);
-            }
+            self.intervals.add_after(previous_ms, gap_ms);
             self.push(gap_ms);
             self.last_ns = time_ns;
         } else if gap_ns > -COLLAPSE_NS || !self.divide(time_ns) {

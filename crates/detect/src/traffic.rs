@@ -92,6 +92,11 @@ impl TrafficCounters {
         self.last_ns = self.last_ns.max(time_ns);
     }
 
+    /// Time of the newest packet since [`Self::take`].
+    pub(crate) fn newest_ns(&self) -> Option<i64> {
+        (self.first_ns <= self.last_ns).then_some(self.last_ns)
+    }
+
     /// Everything counted since the last time, as a part; starts anew.
     pub(crate) fn take(&mut self) -> Part {
         let mut part = Part::default();

@@ -13,6 +13,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError};
 
 use crate::capture_loop::{CaptureCounts, CaptureEnd};
 use crate::gauges::{Gauges, Watch};
+use crate::profile::{self, Stage};
 use crate::queue::HourMark;
 use crate::run::{Observer, Outcome, PipelineError};
 use crate::worker::WorkerCounts;
@@ -54,17 +55,21 @@ pub(crate) struct Collector<'a> {
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) keep_timelines: bool,
     pub(crate) observer: &'a mut dyn Observer,
+    pub(crate) watch: profile::Watch,
 }
 
 impl Collector<'_> {
     /// Collects until all threads have ended.
-    pub(crate) fn run(self) -> Result<Outcome, PipelineError> {
+    pub(crate) fn run(mut self) -> Result<Outcome, PipelineError> {
+        self.watch.start();
         let mut watch = Watch::new(Arc::clone(&self.gauges));
         let mut hours: BTreeMap<u64, OpenHour> = BTreeMap::new();
         let mut run = RunTotals::default();
         let mut next_tick = Instant::now() + TICK;
         loop {
-            match self.reports.recv_deadline(next_tick) {
+            let report = self.reports.recv_deadline(next_tick);
+            self.watch.lap(Stage::Wait);
+            match report {
                 Ok(Report::Hour { mark, counts }) => hours.entry(mark.number).or_default().mark = Some((mark, counts)),
                 Ok(Report::Part { number, part, counts }) => hours.entry(number).or_default().add(part, &counts),
                 Ok(Report::WorkerEnd(end)) => run.add_worker(*end),
@@ -72,18 +77,27 @@ impl Collector<'_> {
                 Err(RecvTimeoutError::Timeout) => {
                     next_tick = Instant::now() + TICK;
                     self.observer.tick(&watch.snapshot(&self.shared));
+                    self.watch.lap(Stage::Report);
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             while let Some(open) = hours.first_entry().filter(|open| open.get().is_complete(self.workers)) {
-                if let Some(hour) = self.conclude(open.remove(), &mut run) {
+                let hour = self.conclude(open.remove(), &mut run);
+                self.watch.lap(Stage::Merge);
+                if let Some(hour) = hour {
                     self.observer.hour(&hour)?;
+                    self.watch.lap(Stage::Report);
                 }
             }
+            self.watch.lap(Stage::Merge);
         }
         // The console's last word is the final state, also for a run shorter than a tick.
         self.observer.tick(&watch.snapshot(&self.shared));
-        self.outcome(run)
+        self.watch.lap(Stage::Report);
+        let outcome = self.outcome(run);
+        self.watch.lap(Stage::Merge);
+        self.gauges.keep_profile(&self.watch);
+        outcome
     }
 
     fn conclude(&self, open: OpenHour, run: &mut RunTotals) -> Option<Summary> {
@@ -136,6 +150,7 @@ impl Collector<'_> {
             source_error: capture.error,
             latency: self.gauges.latency(),
             hours_watched: capture.hours_watched,
+            profile: Vec::new(),
         })
     }
 }

@@ -13,6 +13,7 @@ use crossbeam::utils::CachePadded;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
+use crate::profile::{self, ThreadProfile};
 use crate::run::{LATENCY_BOUNDS_NS, LatencyCounts, LatencyNs, QueueGauge, Snapshot, TableGauge, ThreadUse};
 
 /// A worker's tables, as they are shown.
@@ -65,6 +66,8 @@ pub(crate) struct Gauges {
     queue_blocks: usize,
     live: bool,
     started: Instant,
+    /// Of the threads that have ended.
+    profiles: Mutex<Vec<ThreadProfile>>,
 }
 
 impl WorkerGauges {
@@ -100,6 +103,7 @@ impl Gauges {
             queue_blocks,
             live,
             started: Instant::now(),
+            profiles: Mutex::new(Vec::new()),
         })
     }
 
@@ -130,6 +134,26 @@ impl Gauges {
                 evicted: sum(table, 1),
             })
             .collect()
+    }
+
+    /// A thread ends: keeps what its watch says, if it runs.
+    pub(crate) fn keep_profile(&self, watch: &profile::Watch) {
+        self.profiles.lock().extend(watch.profile());
+    }
+
+    /// The profiles of all threads that have ended, by name, the capture thread first.
+    pub(crate) fn take_profiles(&self) -> Vec<ThreadProfile> {
+        let mut profiles = std::mem::take(&mut *self.profiles.lock());
+        let number = |name: &str| {
+            name.strip_prefix("worker-")
+                .and_then(|digits| digits.parse::<u32>().ok())
+        };
+        profiles.sort_by_key(|profile| match number(&profile.name) {
+            _ if profile.name == "capture" => (0, 0),
+            Some(number) => (1, number),
+            None => (2, 0),
+        });
+        profiles
     }
 
     fn accounting(&self) -> Accounting {
@@ -273,6 +297,7 @@ impl Watch {
             timelines: sum(|w| &w.timelines),
             evictions: sum(|w| &w.evictions),
             packet_time_ns: (accounting.received > 0).then(|| gauges.capture.newest_ns.load(Relaxed)),
+            servers_total: shared.servers_total(),
             servers,
             servers_by_class,
             countries: shared.country_rows(SHOWN_COUNTRIES),

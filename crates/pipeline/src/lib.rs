@@ -13,6 +13,8 @@ mod gauges;
 mod hours;
 mod log_run;
 mod log_source;
+mod memory;
+mod profile;
 mod queue;
 mod run;
 mod tap;
@@ -21,6 +23,8 @@ mod worker;
 pub use census::{Census, Counts};
 pub use log_run::{LogOutcome, LogReport, run_logs};
 pub use log_source::{LogFault, LogInput};
+pub use memory::TableLimits;
+pub use profile::ThreadProfile;
 pub use run::{
     LATENCY_BOUNDS_NS, LatencyCounts, LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot,
     TableGauge, ThreadUse, run,

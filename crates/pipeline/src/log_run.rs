@@ -19,6 +19,7 @@ use crate::dispatch::Dispatcher;
 use crate::gauges::Gauges;
 use crate::hours::{HourClock, Step};
 use crate::log_source::{LogFault, LogInput, LogSource};
+use crate::profile::Watch;
 use crate::queue::HourMark;
 use crate::run::{Observer, Outcome, PipelineError, Settings, spawn};
 use crate::worker::WorkerCounts;
@@ -114,6 +115,7 @@ pub fn run_logs(
             gauges,
             keep_timelines: settings.keep_timelines,
             observer,
+            watch: Watch::new(false),
         }
         .run();
         if collected.is_err() {
@@ -302,6 +304,7 @@ impl Worker {
     }
 
     fn entries(&mut self, entries: &[Entry]) {
+        self.detector.refresh_lists();
         for entry in entries {
             self.replay.entry(entry, &mut self.detector);
         }
@@ -319,6 +322,7 @@ impl Worker {
     }
 
     fn hour(&mut self, mark: HourMark) {
+        self.detector.refresh_lists();
         if mark.last {
             self.replay.flush(&mut self.detector);
         } else {

@@ -100,6 +100,11 @@ impl Lane {
         self.queue.len()
     }
 
+    /// How many quarters of the queue are taken.
+    pub(crate) fn quarters(&self) -> usize {
+        4 * self.queue.len() / self.queue.capacity()
+    }
+
     /// Whether the worker has ended, by a bug if nobody told it to.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)

@@ -16,6 +16,7 @@ use crate::capture_loop::{CaptureLoop, Wiring};
 use crate::collector::Collector;
 use crate::dispatch::Dispatcher;
 use crate::gauges::Gauges;
+use crate::profile::{ThreadProfile, Watch};
 use crate::queue;
 use crate::worker::Worker;
 
@@ -32,6 +33,10 @@ pub struct Settings {
     pub keep_timelines: bool,
     /// Connections per worker.
     pub connections: usize,
+    /// Buffers per worker for application data that spans segments.
+    pub payload_buffers: usize,
+    /// Take the time of every stage, for [`Outcome::profile`]. It changes no result, but costs some time itself.
+    pub profile: bool,
 }
 
 impl Default for Settings {
@@ -42,6 +47,8 @@ impl Default for Settings {
             lateness_ns: 2_000_000_000,
             keep_timelines: false,
             connections: 1 << 20,
+            payload_buffers: balefire_track::Settings::default().payload_buffers,
+            profile: false,
         }
     }
 }
@@ -162,6 +169,8 @@ pub struct Snapshot {
     pub evictions: u64,
     /// Time of the newest packet, nanoseconds since 1970.
     pub packet_time_ns: Option<i64>,
+    /// How many servers are suspected, in all workers.
+    pub servers_total: u64,
     /// Control servers as they stand, best first, at most 1,000; from the shared registry, without evidence.
     pub servers: Vec<ControlServer>,
     /// All of them, those of class suspected, probable, confirmed.
@@ -187,6 +196,8 @@ pub struct Outcome {
     pub latency: LatencyNs,
     /// Hours in the run that had at least one packet, and hours it spans.
     pub hours_watched: (u64, u64),
+    /// Where the time of each thread went; empty unless asked for.
+    pub profile: Vec<ThreadProfile>,
 }
 
 /// Why a run ended without an outcome.
@@ -252,11 +263,13 @@ pub fn run(
                 fragments: FragmentTable::new(FRAGMENTED_DATAGRAMS, seed),
                 tracker: Tracker::new(balefire_track::Settings {
                     connections: settings.connections,
+                    payload_buffers: settings.payload_buffers,
                     seed,
                     ..balefire_track::Settings::default()
                 }),
                 detector: Detector::new(Arc::clone(detect), Arc::clone(shared), number),
                 keep_timelines: settings.keep_timelines,
+                watch: Watch::new(settings.profile),
             };
             threads.push(spawn(scope, format!("worker-{number}"), || worker.run())?);
         }
@@ -271,6 +284,7 @@ pub fn run(
             parker,
             gauges: Arc::clone(&gauges),
             reports,
+            watch: Watch::new(settings.profile),
         };
         let capture_loop = CaptureLoop::new(source, wiring);
         let capture = spawn(scope, "capture".to_owned(), || capture_loop.run(stop))?;
@@ -282,9 +296,10 @@ pub fn run(
             workers,
             detect,
             shared,
-            gauges,
+            gauges: Arc::clone(&gauges),
             keep_timelines,
             observer,
+            watch: Watch::new(settings.profile),
         }
         .run();
         if collected.is_err() {
@@ -295,7 +310,10 @@ pub fn run(
             thread.join().map_err(|_| PipelineError::Worker(number))?;
         }
         capture.join().map_err(|_| PipelineError::CaptureThread)?;
-        collected
+        collected.map(|outcome| Outcome {
+            profile: gauges.take_profiles(),
+            ..outcome
+        })
     })
 }
 
@@ -312,3 +330,7 @@ pub(crate) fn spawn<'scope, T: Send + 'scope>(
         .spawn_scoped(scope, body)
         .map_err(PipelineError::Thread)
 }
+
+#[cfg(test)]
+#[path = "run/lists_tests.rs"]
+mod lists_tests;

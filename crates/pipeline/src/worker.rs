@@ -16,6 +16,7 @@ use crossbeam::queue::ArrayQueue;
 
 use crate::collector::Report;
 use crate::gauges::{Gauges, WorkerGauges};
+use crate::profile::{Stage, Timed, Watch};
 use crate::queue::{Batch, HourMark, Inbox, Message};
 
 /// Frames decoded before any table is touched, so that their table lines can be fetched from memory side by side.
@@ -66,6 +67,7 @@ pub(crate) struct Worker {
     pub(crate) tracker: Tracker,
     pub(crate) detector: Detector,
     pub(crate) keep_timelines: bool,
+    pub(crate) watch: Watch,
 }
 
 impl Worker {
@@ -74,9 +76,11 @@ impl Worker {
         let mut counts = WorkerCounts::default();
         let mut totals = WorkerCounts::default();
         let mut idle_ns = 0;
+        self.watch.start();
         loop {
             let message = self.inbox.pop(&mut idle_ns);
             self.own_gauges().idle_ns.store(idle_ns, Relaxed);
+            self.watch.lap(Stage::Wait);
             match message {
                 Message::Frames(batch) => self.batch(batch, &mut counts, &totals),
                 Message::Hour(mark) => {
@@ -94,6 +98,7 @@ impl Worker {
             mut frames,
             handed_over,
         } = batch;
+        self.detector.refresh_lists();
         self.frames(&block, &frames, counts);
         drop(block);
         self.inbox.done();
@@ -146,11 +151,19 @@ impl Worker {
                     self.fragments.resolve(&mut arrival.packet, arrival.time_ns);
                 }
             }
-            self.tracker.batch(arrivals, &mut self.detector);
+            if self.watch.is_on() {
+                self.watch.lap(Stage::Decode);
+                self.tracker
+                    .batch(arrivals, &mut Timed::new(&mut self.detector, &mut self.watch));
+                self.watch.lap(Stage::Track);
+            } else {
+                self.tracker.batch(arrivals, &mut self.detector);
+            }
         }
     }
 
     fn hour(&mut self, mark: HourMark, counts: WorkerCounts) {
+        self.detector.refresh_lists();
         if mark.last {
             self.tracker.flush(&mut self.detector);
         } else {
@@ -164,14 +177,18 @@ impl Worker {
             part,
             counts,
         });
+        self.watch.lap(Stage::Close);
     }
 
     fn end(mut self) {
+        self.detector.refresh_lists();
         let part = if self.keep_timelines {
             self.detector.finish_with_timelines()
         } else {
             self.detector.finish()
         };
+        self.watch.lap(Stage::Close);
+        self.gauges.keep_profile(&self.watch);
         let _ = self.reports.send(Report::WorkerEnd(Box::new(part)));
     }
 

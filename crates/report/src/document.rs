@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 
 use balefire_detect::{
-    Accounting, Class, ControlServer, CountryRow, CountrySource, Evidence, Gap, Period, PeriodKind, Reject, ScorePart,
-    Summary, Timeline, Totals,
+    Accounting, Allowed, Class, ControlServer, CountryRow, CountrySource, Evidence, Gap, IntelList, IntelSign, Period,
+    PeriodKind, Reject, ScorePart, Summary, Timeline, Totals,
 };
 use serde::Serialize;
 
@@ -39,6 +39,8 @@ struct Document<'a> {
     totals: TotalsFields,
     servers: Vec<ServerFields<'a>>,
     countries: Vec<CountryFields>,
+    intel: Vec<ListFields>,
+    allowed: AllowedFields,
 }
 
 impl<'a> Document<'a> {
@@ -52,6 +54,8 @@ impl<'a> Document<'a> {
             totals: TotalsFields::new(&summary.totals),
             servers: summary.servers.iter().map(ServerFields::new).collect(),
             countries: summary.countries.iter().map(CountryFields::new).collect(),
+            intel: summary.intel.iter().map(ListFields::new).collect(),
+            allowed: AllowedFields::new(&summary.allowed),
         }
     }
 }
@@ -258,7 +262,7 @@ impl<'a> ServerFields<'a> {
             names: server.names.iter().map(|name| clean(name)).collect(),
             hosting_country: clean(server.country.code()),
             class: server.class.name(),
-            score: decimals(server.score, 4),
+            score: decimals(server.score, 4).filter(|_| has_score(server)),
             behind_relay: server.behind_relay,
             hosts: server.hosts.iter().map(ToString::to_string).collect(),
             first: rfc3339(server.first_ns),
@@ -290,10 +294,13 @@ struct EvidenceFields<'a> {
     intervals: Vec<IntervalFields>,
     hours: &'a [u16],
     recent: Vec<String>,
+    intel: Option<IntelFields>,
 }
 
 impl<'a> EvidenceFields<'a> {
     fn new(evidence: &'a Evidence) -> Self {
+        // What a list names has no timing, and no score that could be one.
+        let measured = |number: Option<f64>| number.filter(|_| evidence.intel.is_none());
         Self {
             kind: evidence.kind.name(),
             host: evidence.host.to_string(),
@@ -301,19 +308,103 @@ impl<'a> EvidenceFields<'a> {
             addresses: evidence.addresses.iter().map(ToString::to_string).collect(),
             ports: &evidence.ports,
             keyed_by: &evidence.keyed_by,
-            interval_s: decimals(evidence.interval_s, 3),
-            jitter: decimals(evidence.jitter, 4),
+            interval_s: measured(decimals(evidence.interval_s, 3)),
+            jitter: measured(decimals(evidence.jitter, 4)),
             check_ins: evidence.check_ins,
             first: rfc3339(evidence.first_ns),
             last: rfc3339(evidence.last_ns),
-            timing: decimals(evidence.timing, 4),
-            score: decimals(evidence.score, 4),
+            timing: measured(decimals(evidence.timing, 4)),
+            score: measured(decimals(evidence.score, 4)),
             parts: evidence.parts.iter().map(PartFields::new).collect(),
             innocent: evidence.innocent.iter().map(|text| clean(text)).collect(),
             missing: evidence.missing.iter().map(|text| clean(text)).collect(),
             intervals: IntervalFields::of(evidence),
             hours: &evidence.hours,
             recent: evidence.recent_ns.iter().map(|&time_ns| rfc3339(time_ns)).collect(),
+            intel: evidence.intel.as_ref().map(IntelFields::new),
+        }
+    }
+}
+
+/// Whether behaviour has anything to say of it.
+pub(crate) fn has_score(server: &ControlServer) -> bool {
+    server.score > 0.0 || server.class != Class::Confirmed
+}
+
+/// By what a listed server was met, and which entries name it.
+#[derive(Serialize)]
+struct IntelFields {
+    contact: &'static str,
+    matches: Vec<MatchFields>,
+}
+
+#[derive(Serialize)]
+struct MatchFields {
+    list: String,
+    line: u32,
+    indicator: String,
+    label: Option<String>,
+}
+
+impl IntelFields {
+    fn new(sign: &IntelSign) -> Self {
+        let matches = sign.matches.iter().map(|found| MatchFields {
+            list: clean(&found.list),
+            line: found.line,
+            indicator: clean(&found.indicator),
+            label: found.label.as_deref().map(clean),
+        });
+        Self {
+            contact: sign.contact.name(),
+            matches: matches.collect(),
+        }
+    }
+}
+
+/// A list of threat intelligence.
+#[derive(Serialize)]
+struct ListFields {
+    name: String,
+    indicators: u64,
+}
+
+impl ListFields {
+    fn new(list: &IntelList) -> Self {
+        Self {
+            name: clean(&list.name),
+            indicators: list.indicators,
+        }
+    }
+}
+
+/// What the allowlist hid.
+#[derive(Serialize)]
+struct AllowedFields {
+    findings: u64,
+    rules: Vec<RuleFields>,
+}
+
+#[derive(Serialize)]
+struct RuleFields {
+    rule: String,
+    reason: String,
+    expires: Option<String>,
+    expired: bool,
+    hits: u64,
+}
+
+impl AllowedFields {
+    fn new(allowed: &Allowed) -> Self {
+        let rules = allowed.rules.iter().map(|rule| RuleFields {
+            rule: clean(&rule.rule),
+            reason: clean(&rule.reason),
+            expires: rule.expires_ns.map(rfc3339),
+            expired: rule.expired,
+            hits: rule.hits,
+        });
+        Self {
+            findings: allowed.findings,
+            rules: rules.collect(),
         }
     }
 }

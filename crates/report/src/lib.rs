@@ -10,8 +10,10 @@ mod csv;
 mod document;
 mod grid;
 mod hours;
+mod lists;
 mod live;
 mod number;
+mod period;
 mod place;
 mod style;
 mod table;
@@ -24,6 +26,10 @@ pub use document::{SCHEMA, json};
 pub use hours::{HourError, HourFiles, Written, is_sensor_name};
 pub use live::{LiveQueue, LiveRow, live_header, live_news, live_row};
 pub use number::{bytes, duration, engineering, rfc3339, seconds, thousands};
+pub use period::{
+    Datum, PERIOD_SCHEMA, PeriodReport, Piece, Sheet, period_csv, period_html, period_json, period_markdown,
+    period_page,
+};
 pub use style::Style;
 pub use table::{Heading, Unit, accounting_line, table};
 pub use text::{clean, csv_cell};

@@ -7,6 +7,7 @@ use balefire_detect::{ControlServer, CountryRow};
 
 use crate::Style;
 use crate::country::country_name;
+use crate::document::has_score;
 use crate::number::{date_time, duration, engineering, latency, score};
 use crate::place::socket_with_protocol;
 use crate::table::counted;
@@ -79,13 +80,18 @@ pub fn live_news(server: &ControlServer, style: Style) -> String {
         .first()
         .map(|name| format!(" ({})", clean(name)))
         .unwrap_or_default();
+    let said = if has_score(server) {
+        format!("score {}", score(server.score))
+    } else {
+        "by threat intelligence".to_owned()
+    };
     format!(
-        "{} control server {}{name}, {} {}, score {}, {}, last check-in {}",
+        "{} control server {}{name}, {} {}, {}, {}, last check-in {}",
         style.class(server.class, server.class.name()),
         socket_with_protocol(server),
         clean(server.country.code()),
         country_name(&server.country),
-        score(server.score),
+        said,
         counted(server.hosts.len() as u64, "host"),
         date_time(server.last_ns),
     )

@@ -7,8 +7,9 @@ use balefire_detect::{Accounting, Class, ControlServer, CountryRow, Evidence, Sc
 
 use crate::Style;
 use crate::country::country_name;
-use crate::document::Split;
+use crate::document::{Split, has_score};
 use crate::grid::{Align, Cell, Grid};
+use crate::lists::{allowed_lines, intel_line};
 use crate::number::{bytes, date_time, duration, percent, score, seconds, thousands};
 use crate::place::{COUNTRY_NOTE, socket, source_text};
 use crate::text::{clean, shortened};
@@ -68,6 +69,8 @@ pub fn table(summary: &Summary, heading: &Heading, style: Style) -> String {
         "Countries: {}. {COUNTRY_NOTE}\n",
         source_text(&summary.country_source)
     ));
+    page.push_str(&intel_line(&summary.intel));
+    page.push_str(&allowed_lines(&summary.allowed));
     for note in &heading.notes {
         page.push_str(&clean(note));
         page.push('\n');
@@ -173,7 +176,7 @@ fn servers(summary: &Summary, style: Style) -> String {
 }
 
 fn server_row(server: &ControlServer, style: Style) -> Vec<Cell> {
-    let best = server.evidence.first();
+    let best = server.evidence.iter().find(|sign| sign.intel.is_none());
     let number = |text: Option<String>| Cell::new(text.unwrap_or_else(|| "-".to_owned()));
     vec![
         Cell::new(server.rank.to_string()),
@@ -186,7 +189,7 @@ fn server_row(server: &ControlServer, style: Style) -> Vec<Cell> {
         ),
         Cell::new(server.country.code()),
         Cell::class(style, server.class),
-        Cell::new(score(server.score)),
+        number(has_score(server).then(|| score(server.score))),
         Cell::new(thousands(server.hosts.len() as u64)),
         number(best.map(|evidence| seconds(evidence.interval_s))),
         number(best.map(|evidence| percent(evidence.jitter))),
@@ -196,7 +199,14 @@ fn server_row(server: &ControlServer, style: Style) -> Vec<Cell> {
 }
 
 fn why_words(server: &ControlServer) -> String {
-    let words = server.evidence.first().map(few_words).unwrap_or_default();
+    let listed = server
+        .evidence
+        .iter()
+        .find_map(|sign| sign.intel.as_ref())
+        .map(crate::lists::few_words);
+    let behaviour = server.evidence.iter().find(|sign| sign.intel.is_none()).map(few_words);
+    let words: Vec<String> = listed.into_iter().chain(behaviour).collect();
+    let words = shortened(&words.join("; "), WHY_COLUMNS);
     if server.behind_relay {
         shortened(&format!("behind this relay: {words}"), WHY_COLUMNS)
     } else {

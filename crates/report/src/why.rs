@@ -10,7 +10,9 @@ use balefire_detect::{
 
 use crate::Style;
 use crate::country::country_name;
+use crate::document::has_score;
 use crate::grid::{Align, Cell, Grid};
+use crate::lists::sign_page;
 use crate::number::{date_time, duration, percent, score, seconds, thousands, time_of_day};
 use crate::place::{COUNTRY_NOTE, socket, socket_with_protocol, source_text};
 use crate::table::counted;
@@ -61,7 +63,11 @@ fn server_page(server: &ControlServer, summary: &Summary, style: Style) -> Strin
         "{}   {} {}   {} {}   {} of {}   first {}, last {}\n",
         socket_with_protocol(server),
         style.class(server.class, server.class.name()),
-        score(server.score),
+        if has_score(server) {
+            score(server.score)
+        } else {
+            "by its list".to_owned()
+        },
         clean(server.country.code()),
         country_name(&server.country),
         thousands(server.hosts.len() as u64),
@@ -76,22 +82,62 @@ fn server_page(server: &ControlServer, summary: &Summary, style: Style) -> Strin
         let names: Vec<String> = server.names.iter().map(|name| clean(name)).collect();
         page.push_str(&format!("Names used for it: {}\n", names.join(", ")));
     }
-    for evidence in server.evidence.iter().take(EVIDENCE_SHOWN) {
+    page.push_str(&listed_page(server));
+    let mut behaviour = server.evidence.iter().filter(|sign| sign.intel.is_none());
+    for evidence in behaviour.by_ref().take(EVIDENCE_SHOWN) {
         page.push('\n');
         page.push_str(&evidence_page(evidence));
     }
-    if let Some(more) = server
+    page.push_str(&and_more(behaviour.count(), "sign"));
+    page.push_str(&format!(
+        "\nAllow: balefire allow add {} --reason ...\n",
+        allow_words(server)
+    ));
+    page
+}
+
+/// What lists say of it, apart from how it behaves.
+fn listed_page(server: &ControlServer) -> String {
+    let mut listed = server
         .evidence
-        .len()
-        .checked_sub(EVIDENCE_SHOWN)
-        .filter(|more| *more > 0)
-    {
-        page.push_str(&format!(
-            "\nand {} more: --format json lists all\n",
-            counted(more as u64, "sign")
-        ));
+        .iter()
+        .filter_map(|sign| Some((sign, sign.intel.as_ref()?)));
+    let mut page = String::new();
+    let mut innocent: Vec<&String> = Vec::new();
+    for (evidence, sign) in listed.by_ref().take(EVIDENCE_SHOWN) {
+        if page.is_empty() {
+            page.push_str("\nThreat intelligence\n");
+        }
+        page.push_str(&sign_page(evidence, sign));
+        let fresh = evidence
+            .innocent
+            .iter()
+            .filter(|text| !innocent.contains(text))
+            .collect::<Vec<_>>();
+        innocent.extend(fresh);
+    }
+    page.push_str(&and_more(listed.count(), "contact"));
+    if !innocent.is_empty() {
+        let innocent: Vec<String> = innocent.into_iter().cloned().collect();
+        page.push_str(&format!("  Still innocent if: {}.\n", listed_texts(&innocent)));
     }
     page
+}
+
+fn and_more(more: usize, noun: &str) -> String {
+    if more == 0 {
+        return String::new();
+    }
+    format!("\nand {} more: --format json lists all\n", counted(more as u64, noun))
+}
+
+/// The server as a rule of the allowlist names it.
+fn allow_words(server: &ControlServer) -> String {
+    match server.names.first() {
+        Some(name) if server.behind_relay => clean(name),
+        _ if server.port > 0 => format!("{} --port {}", server.address, server.port),
+        _ => server.address.to_string(),
+    }
 }
 
 fn evidence_page(evidence: &Evidence) -> String {
@@ -132,11 +178,11 @@ fn evidence_page(evidence: &Evidence) -> String {
     let innocent = match &evidence.innocent[..] {
         [] => "no known innocent service fits, but timing alone never excludes a monitoring or update client of yours"
             .to_owned(),
-        open => listed(open),
+        open => listed_texts(open),
     };
     page.push_str(&format!("  Still innocent if: {innocent}.\n"));
     if !evidence.missing.is_empty() {
-        page.push_str(&format!("  Missing: {}.\n", listed(&evidence.missing)));
+        page.push_str(&format!("  Missing: {}.\n", listed_texts(&evidence.missing)));
     }
     page
 }
@@ -158,7 +204,7 @@ fn places(evidence: &Evidence) -> String {
     text
 }
 
-fn listed(texts: &[String]) -> String {
+fn listed_texts(texts: &[String]) -> String {
     texts
         .iter()
         .map(|text| clean(text.trim_end_matches('.')))
@@ -251,6 +297,7 @@ fn kind_words(kind: EvidenceKind) -> &'static str {
         EvidenceKind::LongConnection => "A connection that stays open",
         EvidenceKind::RepeatedSessions => "Repeated sessions, alike but not regular,",
         EvidenceKind::DeadServer => "Retries to a dead server",
+        EvidenceKind::ThreatIntel => "Contact with a listed server",
         _ => kind.name(),
     }
 }

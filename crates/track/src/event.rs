@@ -150,6 +150,11 @@ pub trait Sink {
         self.packet(tag, from_originator, time_ns, ip_bytes);
     }
 
+    /// The tracker begins to read a payload, or has read it: what comes between is told of that payload. For taking time.
+    fn reading(&mut self, begins: bool) {
+        let _ = begins;
+    }
+
     /// Something was learnt from its payload.
     fn fact(&mut self, tag: u32, endpoints: &Endpoints, time_ns: i64, fact: &Fact<'_>);
 

@@ -2,23 +2,29 @@
 //!
 //! In: a hash and a slot number. Out: slots whose keys may be equal; comparing them is the caller's job. The index has
 //! its full size from the start, but its memory is zero pages that the operating system gives when first written, so an
-//! idle one is small and no growth ever pauses the worker.
+//! idle one is small and no growth ever pauses the worker. Public, because the tables of the stage behind this one are as
+//! large and as random.
+//!
+//! A bucket begins with one byte of each entry's hash: which of them may be meant is told by arithmetic on eight at a time.
 
 use crate::prefetch;
 
 /// 32-bit words in a bucket: a cache line of 64 bytes.
 const BUCKET_WORDS: usize = 16;
-/// Entries of a bucket; its last word counts the entries that belong here or earlier but found room only later.
-const ENTRIES: usize = BUCKET_WORDS - 1;
-/// Entries planned per bucket at the most: at two thirds of its room, few overflow (Poisson with mean 10: 1 in 20).
-const PLANNED_ENTRIES: usize = 10;
+/// A bucket has twelve bytes of hashes, and twelve entries from [`FIRST_ENTRY`] on. The word between counts the entries that
+/// belong here or earlier but found room only later.
+const OVERFLOW: usize = 3;
+const FIRST_ENTRY: usize = 4;
+/// Entries planned per bucket at the most: at two thirds of its room, few overflow (Poisson with mean 8: 1 in 16).
+const PLANNED_ENTRIES: usize = 8;
 
 type Bucket = [u32; BUCKET_WORDS];
 
+/// See the head of this file.
 #[derive(Debug)]
-pub(crate) struct Index {
-    /// Buckets from `start` on, so that each is one cache line. An entry is the upper bits of the hash over the slot
-    /// number plus one; 0 is free.
+pub struct Index {
+    /// Buckets from `start` on, so that each is one cache line. An entry is bits of the hash over the slot number plus one; 0
+    /// is free.
     words: Vec<u32>,
     start: usize,
     bucket_mask: usize,
@@ -26,9 +32,18 @@ pub(crate) struct Index {
     slot_mask: u32,
 }
 
+/// Finds the entries of a bucket that may have a hash.
+#[derive(Clone, Copy)]
+struct Tag {
+    /// The byte, in all eight places.
+    bytes: u64,
+    /// What stands above the slot in the entry.
+    upper: u32,
+}
+
 impl Index {
     /// For at most `slots` slots, numbered below that.
-    pub(crate) fn new(slots: usize) -> Self {
+    pub fn new(slots: usize) -> Self {
         let buckets = slots.div_ceil(PLANNED_ENTRIES).next_power_of_two();
         let words = vec![0_u32; (buckets + 1) * BUCKET_WORDS];
         prefetch::huge_pages(&words);
@@ -47,35 +62,28 @@ impl Index {
 
     /// Asks for the bucket of `hash`.
     #[inline]
-    pub(crate) fn prefetch(&self, hash: u64) {
+    pub fn prefetch(&self, hash: u64) {
         prefetch::fetch(&self.words[self.word_of(self.home(hash))]);
     }
 
     /// The first slot in the home bucket of `hash` that may be the one, to prefetch it; it proves nothing.
-    #[inline]
-    pub(crate) fn candidate(&self, hash: u64) -> Option<u32> {
-        let bucket = self.bucket(self.home(hash));
-        let matches = self.matches(bucket, self.tag(hash));
-        (matches != 0).then(|| (bucket[matches.trailing_zeros() as usize] & self.slot_mask) - 1)
+    // Always, as is `Tracker::find`: with two kinds of sink (one takes time) each has two callers, which the compiler takes
+    // for a reason not to; called, the two cost some 60 instructions a packet more.
+    #[inline(always)]
+    pub fn candidate(&self, hash: u64) -> Option<u32> {
+        self.first_match(self.bucket(self.home(hash)), self.tag(hash), |_| true)
     }
 
     /// The slot with this hash for which `is_it` says yes.
-    #[inline]
-    pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+    #[inline(always)]
+    pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let tag = self.tag(hash);
         let mut at = self.home(hash);
         for _ in 0..=self.bucket_mask {
             let bucket = self.bucket(at);
-            let mut matches = self.matches(bucket, tag);
-            while matches != 0 {
-                let slot = (bucket[matches.trailing_zeros() as usize] & self.slot_mask) - 1;
-                if is_it(slot) {
-                    return Some(slot);
-                }
-                matches &= matches - 1;
-            }
-            if bucket[ENTRIES] == 0 {
-                return None;
+            let found = self.first_match(bucket, tag, &mut is_it);
+            if found.is_some() || bucket[OVERFLOW] == 0 {
+                return found;
             }
             at = (at + 1) & self.bucket_mask;
         }
@@ -83,38 +91,40 @@ impl Index {
     }
 
     /// Enters a slot, which must be below the number given to [`Index::new`] and not entered yet.
-    pub(crate) fn insert(&mut self, hash: u64, slot: u32) {
-        let entry = self.tag(hash) | (slot + 1);
+    pub fn insert(&mut self, hash: u64, slot: u32) {
+        let tag = self.tag(hash);
         let mut at = self.home(hash);
         // There is always room: a bucket has more entries than are planned for it.
         for _ in 0..=self.bucket_mask {
             let bucket = self.bucket_mut(at);
-            if let Some(free) = bucket[..ENTRIES].iter_mut().find(|entry| **entry == 0) {
-                *free = entry;
+            if let Some(free) = bucket[FIRST_ENTRY..].iter().position(|&entry| entry == 0) {
+                bucket[FIRST_ENTRY + free] = tag.upper | (slot + 1);
+                set_byte(bucket, free, tag.bytes as u8);
                 return;
             }
-            bucket[ENTRIES] += 1;
+            bucket[OVERFLOW] += 1;
             at = (at + 1) & self.bucket_mask;
         }
     }
 
     /// Takes out a slot that was entered with this hash.
-    pub(crate) fn remove(&mut self, hash: u64, slot: u32) {
-        let entry = self.tag(hash) | (slot + 1);
+    pub fn remove(&mut self, hash: u64, slot: u32) {
+        let entry = self.tag(hash).upper | (slot + 1);
         let mut at = self.home(hash);
         for _ in 0..=self.bucket_mask {
             let bucket = self.bucket_mut(at);
-            if let Some(found) = bucket[..ENTRIES].iter_mut().find(|other| **other == entry) {
-                *found = 0;
+            if let Some(found) = bucket[FIRST_ENTRY..].iter().position(|&other| other == entry) {
+                bucket[FIRST_ENTRY + found] = 0;
+                set_byte(bucket, found, 0);
                 return;
             }
-            bucket[ENTRIES] = bucket[ENTRIES].saturating_sub(1);
+            bucket[OVERFLOW] = bucket[OVERFLOW].saturating_sub(1);
             at = (at + 1) & self.bucket_mask;
         }
     }
 
     /// Bytes reserved, used or not.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.words.len() * size_of::<u32>()
     }
 
@@ -124,8 +134,11 @@ impl Index {
     }
 
     #[inline]
-    fn tag(&self, hash: u64) -> u32 {
-        (hash >> 32) as u32 & !self.slot_mask
+    fn tag(&self, hash: u64) -> Tag {
+        Tag {
+            bytes: (hash >> 56) * LOW_BITS,
+            upper: (hash >> 24) as u32 & !self.slot_mask,
+        }
     }
 
     #[inline]
@@ -149,16 +162,45 @@ impl Index {
         self.words[first..].first_chunk_mut().expect("bucket inside the index")
     }
 
-    /// One bit per entry with this tag. An entry matches if, with the tag taken out, a slot (plus one) is left.
+    /// The first slot in a bucket with this tag for which `is_it` says yes.
     #[inline]
-    fn matches(&self, bucket: &Bucket, tag: u32) -> u32 {
-        let mut matches = 0;
-        for (place, entry) in bucket[..ENTRIES].iter().enumerate() {
-            let is_match = (entry ^ tag).wrapping_sub(1) < self.slot_mask;
-            matches |= u32::from(is_match) << place;
+    fn first_match(&self, bucket: &Bucket, tag: Tag, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let low = u64::from(bucket[0]) | u64::from(bucket[1]) << 32;
+        // The upper half stays without a match, a borrow from the lower one included: it differs in every bit.
+        let high = u64::from(bucket[2]) | !tag.bytes << 32;
+        for (first, bytes) in [(0, low), (8, high)] {
+            let mut matches = equal_bytes(bytes, tag.bytes);
+            while matches != 0 {
+                let place = first + matches.trailing_zeros() as usize / 8;
+                // With the tag taken out a slot (plus one) is left, or the bytes were equal by chance, or it is free.
+                let slot = (bucket[FIRST_ENTRY + place] ^ tag.upper).wrapping_sub(1);
+                if slot < self.slot_mask && is_it(slot) {
+                    return Some(slot);
+                }
+                matches &= matches - 1;
+            }
         }
-        matches
+        None
     }
+}
+
+const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// The highest bit of each byte that is equal in both. A byte above an equal one may be marked too: a byte is no proof anyway
+/// (Warren, Hacker's Delight, second edition, section 6-1, "Find First 0-Byte").
+#[inline]
+fn equal_bytes(bytes: u64, wanted: u64) -> u64 {
+    let differences = bytes ^ wanted;
+    differences.wrapping_sub(LOW_BITS) & !differences & HIGH_BITS
+}
+
+/// Of entry `place` the byte of its hash: byte 0 is the lowest of the first word.
+#[inline]
+fn set_byte(bucket: &mut Bucket, place: usize, byte: u8) {
+    let shift = place % 4 * 8;
+    let word = &mut bucket[place / 4];
+    *word = *word & !(0xff << shift) | u32::from(byte) << shift;
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod class;
 mod counters;
 mod event;
 mod fact;
-mod index;
+pub mod index;
 mod key;
 pub mod log;
 mod originator;

@@ -208,7 +208,7 @@ impl Tracker {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, lookup: &Lookup) -> Option<u32> {
         let key = &lookup.keyed.key;
         let is_it = |slot: u32| self.slab.connection(slot).has_key(key);
@@ -339,6 +339,7 @@ impl Tracker {
         let connection = self.slab.connection(owner.slot);
         let (tag, endpoints) = (connection.tag, connection.endpoints());
         let mut progress = self.slab.progress(owner);
+        sink.reading(true);
         let tell = |fact: &Fact<'_>| sink.fact(tag, &endpoints, time_ns, fact);
         let loser = match packet.transport {
             Transport::TCP => self.application.segment(&mut progress, owner, payload, tell),
@@ -351,6 +352,7 @@ impl Tracker {
                 None
             }
         };
+        sink.reading(false);
         self.slab.keep_progress(owner, progress);
         if let Some(loser) = loser {
             let stage = application::DONE;

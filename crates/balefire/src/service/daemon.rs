@@ -5,14 +5,13 @@
 //! its job: any of the parts (`tap` of the pipeline, `alerts`, `metrics`, `sandbox`, `notify`).
 
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
+use balefire_detect::Shared;
 use balefire_pipeline::{Tap, TapOptions};
 use balefire_report::Unit;
 use rustix::thread::{CpuSet, sched_setaffinity};
-use signal_hook::consts::SIGHUP;
-use signal_hook::iterator::Signals;
 
 use super::alerts::{Alerts, Output, Outputs};
 use super::lock::Lock;
@@ -23,6 +22,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::flags::{Format, OutputFlags, RunFlags};
 use crate::keep::Keeper;
+use crate::lists;
 use crate::live::{self, DRAIN, EVERY_IN_A_LOG};
 use crate::output;
 use crate::plan::{Answer, Plan};
@@ -60,6 +60,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
     ));
 
     let stopper = tap.stopper();
+    let (typed, running, shared) = (flags.clone(), settings.clone(), Arc::clone(&plan.shared));
     let stop = signals::watch(Ending {
         wake: Box::new(move || {
             notify::stopping();
@@ -67,8 +68,8 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
         }),
         grace: DRAIN,
         limit: None,
+        reload: Some(Box::new(move || reload(&typed, &running, &shared))),
     })?;
-    listen_for_reload(flags.clone(), settings.clone())?;
     let keeper = plan.archive.take();
     let keeper = keeper.map(|(archive, about)| Keeper::for_tap(archive, about));
     let mut console = Console::for_tap(
@@ -112,6 +113,7 @@ fn plan(settings: &Settings, folder: &Path) -> Result<Plan, Failure> {
         no_archive: false,
         scores: None,
         why: None,
+        profile: false,
         quiet: false,
     };
     let mut networks = Vec::new();
@@ -167,10 +169,11 @@ fn stay_on(settings: &Settings) -> Result<(), Failure> {
 }
 
 fn readable(flags: &RunFlags, settings: &Settings) -> Vec<PathBuf> {
-    let files = [&flags.settings.config, &settings.detect.country_db];
+    let detect = &settings.detect;
+    let files = [&flags.settings.config, &detect.country_db, &detect.allowlist];
     let folder = |path: &PathBuf| path.parent().map(Path::to_owned);
     // The folder, as a file that is replaced is another file.
-    let folders = files.into_iter().flatten().filter_map(folder);
+    let folders = files.into_iter().flatten().chain(&detect.intel).filter_map(folder);
     folders.filter(|folder| !folder.as_os_str().is_empty()).collect()
 }
 
@@ -185,23 +188,20 @@ fn writable(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// SIGHUP: the settings file is read and checked while the old settings stay in force. Says what the next start will change.
-fn listen_for_reload(flags: RunFlags, running: Settings) -> Result<(), Failure> {
-    let mut signals =
-        Signals::new([SIGHUP]).map_err(|error| Failure::failed(format!("signals cannot be caught: {error}")))?;
-    thread::Builder::new()
-        .name("reload".to_owned())
-        .spawn(move || {
-            for _ in signals.forever() {
-                match load(&flags) {
-                    Ok(new) if new == running => output::remark("reload: the settings are as they were"),
-                    Ok(_) => {
-                        output::remark("reload: the settings are good and differ; they hold from the next start on")
-                    }
-                    Err(error) => output::complain(&format!("reload: {error}; the old settings stay in force")),
-                }
+/// SIGHUP: the settings file and the lists are read anew; a file that cannot be used leaves what is in force. Says what only
+/// the next start will change.
+fn reload(flags: &RunFlags, running: &Settings, shared: &Shared) {
+    match load(flags) {
+        Ok(new) => {
+            lists::reload(&new, shared);
+            let same_lists = Settings {
+                detect: running.detect.clone(),
+                ..new
+            };
+            if same_lists != *running {
+                output::remark("reload: the settings differ in more than lists; the rest holds from the next start on");
             }
-        })
-        .map(drop)
-        .map_err(|error| Failure::failed(format!("a thread could not be started: {error}")))
+        }
+        Err(error) => output::complain(&format!("reload: {error}; the old settings stay in force")),
+    }
 }

@@ -23,7 +23,7 @@ use self::filter::Filter;
 pub use self::inputs::{Input, expand};
 use self::reader::{Reader, Step};
 use self::stream::Stream;
-use crate::{BLOCK_BYTES, Block, CaptureError, Damage, Fill, Source, SourceCounters};
+use crate::{Block, CaptureError, Damage, Fill, Source, SourceCounters};
 
 /// Bytes read at a time to find a file's first packet.
 const PROBE_BYTES: usize = 64 * 1024;
@@ -216,7 +216,7 @@ impl Source for FileSource {
                 block.clear();
                 return Ok(Fill::End);
             };
-            let step = current.reader.fill(block, BLOCK_BYTES);
+            let step = current.reader.fill(block, FILL_BYTES);
             self.counters.input_bytes = self.finished_bytes + current.reader.taken_bytes();
             match step {
                 Step::Frames => {
@@ -274,6 +274,10 @@ fn open_input(input: &Input) -> io::Result<Reader> {
     };
     Reader::new(Stream::of_file(file)?)
 }
+
+/// Bytes of a file read at a time, and so in a block: what a core's second-level cache (1 to 2 MiB) still holds when the
+/// records are walked and the worker takes over; a longer read means fewer system calls, and headers fetched anew.
+const FILL_BYTES: usize = 256 * 1024;
 
 /// Time of the first packet; of a file without one, the end of time.
 fn first_time(reader: &mut Reader, block: &mut Block) -> i64 {

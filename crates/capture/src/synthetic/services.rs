@@ -8,11 +8,22 @@ use balefire_decode::{Address, Transport};
 use super::host::{Caller, Exchange, Server, pause_ns};
 use super::places;
 use super::plan::Plan;
+use super::random::Random;
 use super::scenario::{Scenario, Service};
 use super::talk::{self, NS_PER_S, Talk};
 use super::tls::Client;
 use super::traffic::Actor;
 use super::words;
+
+/// Different agents, and how often they ask: the round numbers that people choose.
+const AGENTS: u64 = 20;
+const AGENT_PERIODS_S: [f64; 6] = [300.0, 60.0, 600.0, 900.0, 1_800.0, 3_600.0];
+
+/// A few are on most hosts, many on few: the square of a uniform draw.
+fn popular_agent(random: &mut Random) -> u64 {
+    let unit = random.unit();
+    (unit * unit * AGENTS as f64) as u64
+}
 
 /// One service on one host.
 #[derive(Debug)]
@@ -21,6 +32,8 @@ pub(super) struct Routine {
     caller: Caller,
     /// The connection that is kept alive (push).
     open: Option<Talk>,
+    /// Which program, of the agents.
+    agent: u64,
     count: u32,
 }
 
@@ -33,11 +46,17 @@ impl Routine {
             Service::Updates => 0.8,
             Service::Push => 0.5,
             Service::Connectivity | Service::Mail => 0.34,
+            Service::Agents => 0.6,
             Service::Ping => f64::from(u8::from(number == 0)),
         };
         let runs = caller.random.chance(share) && (service != Service::Discovery || !caller.host.is_v6());
         runs.then_some(Self {
             service,
+            // Drawn for agents only, so that the other services stay as they are.
+            agent: match service {
+                Service::Agents => popular_agent(&mut caller.random),
+                _ => 0,
+            },
             caller,
             open: None,
             count: 0,
@@ -60,6 +79,7 @@ impl Routine {
             Service::Discovery => 1_800.0,
             Service::Ping => 60.0,
             Service::Push => 900.0,
+            Service::Agents => AGENT_PERIODS_S[(self.agent % AGENT_PERIODS_S.len() as u64) as usize],
         }
     }
 
@@ -120,6 +140,15 @@ impl Routine {
                 self.caller.visit_tls(plan, &server, Client::System, exchange, at);
             }
             Service::Push => self.keep_alive(now_ns, plan),
+            Service::Agents => {
+                let server = self.server(40 + self.agent, 443, &format!("api.agent{}.example", self.agent));
+                let at = self.caller.resolve(plan, &server, 300, now_ns);
+                let exchange = Exchange {
+                    request_bytes: 300 + 40 * self.agent as u32,
+                    response_bytes: 250,
+                };
+                self.caller.visit_tls(plan, &server, Client::System, exchange, at);
+            }
         }
     }
 

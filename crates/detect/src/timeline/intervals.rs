@@ -54,10 +54,28 @@ impl Intervals {
     /// One more interval.
     #[inline]
     pub(crate) fn add(&mut self, gap_ms: u32) {
+        self.add_log(gap_ms, log_units(gap_ms));
+    }
+
+    /// One more interval, and the pair it makes with the one before.
+    #[inline]
+    pub(crate) fn add_after(&mut self, before_ms: Option<u32>, gap_ms: u32) {
+        let log = log_units(gap_ms);
+        self.add_log(gap_ms, log);
+        if let Some(before_ms) = before_ms {
+            self.add_log_pair(log_units(before_ms), log);
+        }
+    }
+
+    /// Two neighbours, for the sums over pairs.
+    pub(crate) fn add_pair(&mut self, before_ms: u32, after_ms: u32) {
+        self.add_log_pair(log_units(before_ms), log_units(after_ms));
+    }
+
+    fn add_log(&mut self, gap_ms: u32, log: u32) {
         if self.count >= Self::LIMIT {
             self.halve();
         }
-        let log = log_units(gap_ms);
         self.bins[bin(log)] += 1;
         self.count += 1;
         self.sum_log += log;
@@ -65,10 +83,7 @@ impl Intervals {
         self.largest_ms = self.largest_ms.max(gap_ms);
     }
 
-    /// Two neighbours, for the sums over pairs.
-    #[inline]
-    pub(crate) fn add_pair(&mut self, before_ms: u32, after_ms: u32) {
-        let (before, after) = (log_units(before_ms), log_units(after_ms));
+    fn add_log_pair(&mut self, before: u32, after: u32) {
         self.pairs += 1;
         self.sum_product += product(before, after);
         self.sum_change += before.abs_diff(after);

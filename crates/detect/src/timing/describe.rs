@@ -73,8 +73,9 @@ fn missed(sums: &Sums, start: usize) -> f64 {
 /// Quantile of the intervals in a range of bins, seconds, interpolated in the bin.
 fn quantile(sums: &Sums, low: usize, high: usize, share: f32) -> f32 {
     let target = sums.count(low, high) * share;
-    sums.reach(low, high, target).map_or(start_s(high), |(bin, below, count)| {
-        let (start, end) = (start_s(bin), start_s(bin + 1));
-        start + (end - start) * (target - below) / count
-    })
+    sums.reach(low, high, target)
+        .map_or(start_s(high), |(bin, below, count)| {
+            let (start, end) = (start_s(bin), start_s(bin + 1));
+            start + (end - start) * (target - below) / count
+        })
 }

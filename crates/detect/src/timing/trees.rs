@@ -7,7 +7,7 @@
 //! this is compiled, and walking a tree is comparing and stepping only.
 
 use super::shape::{MEASURES, PART_OF, PARTS};
-use super::table::{BASE, NODES, ROOTS};
+use super::table::{BASE, HOPELESS, NODES, ROOTS};
 
 /// A question of a tree, or a leaf, as the table is written. Every node knows the estimate if the way ended there, so a step is
 /// worth the difference to the node before it, and that is what the measure asked adds to its part.
@@ -23,10 +23,6 @@ pub(super) struct Node {
     pub(super) measure: u8,
 }
 
-/// Trees are in the order of their worth, and most timelines are plainly people: after so many trees, those below these log-odds
-/// (thousandths) are not asked further. Of generated beacons that end above -4, fewer than one in a thousand is below.
-const HOPELESS: [(usize, i32); 3] = [(24, -8000), (48, -6600), (90, -5600)];
-
 /// What the trees add to each part.
 pub(super) type Thousandths = [i32; PARTS.len()];
 
@@ -35,13 +31,14 @@ const LANES: usize = 8;
 const _: () = assert!(PARTS.len() <= LANES);
 /// Measures, padded to a power of two: then no place needs a check.
 const PADDED: usize = MEASURES.next_power_of_two();
-/// Trees walked side by side: each waits for its own loads, together they wait once.
-const AT_A_TIME: usize = 6;
+/// Trees walked side by side: each waits for its own loads, together they wait once. More do not fit the registers.
+const AT_A_TIME: usize = 4;
 
 /// A node as it is walked: eight to a cache line.
 #[derive(Clone, Copy)]
 struct Step {
-    cut: f32,
+    /// As [`ordered`].
+    cut: i32,
     /// From here to the first child; 0 in a leaf, whose cut is infinite: it stays.
     ahead: u8,
     measure: u8,
@@ -49,9 +46,16 @@ struct Step {
     leaf: u16,
 }
 
+/// A number as an integer of the same order (IEEE 754 is sign and magnitude): integers are compared sooner. Zeros of either sign
+/// differ, but no cut is zero.
+const fn ordered(number: f32) -> i32 {
+    let bits = number.to_bits() as i32;
+    bits ^ ((bits >> 31) & i32::MAX)
+}
+
 static STEPS: [Step; NODES.len()] = {
     let mut steps = [Step {
-        cut: 0.0,
+        cut: 0,
         ahead: 0,
         measure: 0,
         leaf: 0,
@@ -60,9 +64,9 @@ static STEPS: [Step; NODES.len()] = {
     while at < NODES.len() {
         let node = &NODES[at];
         let ahead = node.first_child as usize - at;
-        assert!(ahead < 256 && (node.measure as usize) < MEASURES);
+        assert!(ahead < 256 && (node.measure as usize) < MEASURES && node.cut != 0.0);
         steps[at] = Step {
-            cut: node.cut,
+            cut: ordered(node.cut),
             ahead: ahead as u8,
             measure: node.measure,
             leaf: leaves,
@@ -74,7 +78,7 @@ static STEPS: [Step; NODES.len()] = {
 };
 
 /// What the way to each node adds, by part.
-const WAYS: [[i16; LANES]; NODES.len()] = {
+static WAYS: [[i16; LANES]; NODES.len()] = {
     let mut ways = [[0; LANES]; NODES.len()];
     let mut root = 0;
     while root < ROOTS.len() {
@@ -138,10 +142,13 @@ const DEPTH: usize = {
     most
 };
 
-/// Asks the trees, all or until a timeline is hopeless.
+/// Asks the trees. They are in the order of their worth, and most timelines are plainly people: one whose log-odds so far are below
+/// what [`HOPELESS`] says is not asked further.
 pub(super) fn ask(measures: &[f32; MEASURES]) -> Thousandths {
-    let mut padded = [0.0; PADDED];
-    padded[..MEASURES].copy_from_slice(measures);
+    let mut padded = [0; PADDED];
+    for (padded, measure) in padded.iter_mut().zip(measures) {
+        *padded = ordered(*measure);
+    }
     let mut sums = [0; LANES];
     let mut asked = 0;
     for (upto, hopeless) in HOPELESS {
@@ -157,7 +164,7 @@ pub(super) fn ask(measures: &[f32; MEASURES]) -> Thousandths {
 }
 
 /// Adds what some trees say.
-fn add(roots: &[u16], measures: &[f32; PADDED], sums: &mut [i32; LANES]) {
+fn add(roots: &[u16], measures: &[i32; PADDED], sums: &mut [i32; LANES]) {
     let (groups, others) = roots.as_chunks::<AT_A_TIME>();
     for group in groups {
         walk(*group, measures, sums);
@@ -169,19 +176,80 @@ fn add(roots: &[u16], measures: &[f32; PADDED], sums: &mut [i32; LANES]) {
 
 /// Walks some trees side by side from root to leaf.
 #[inline]
-fn walk<const N: usize>(roots: [u16; N], measures: &[f32; PADDED], sums: &mut [i32; LANES]) {
-    let mut places = roots.map(usize::from);
+fn walk<const N: usize>(roots: [u16; N], measures: &[i32; PADDED], sums: &mut [i32; LANES]) {
+    let mut places = roots.map(u32::from);
     for _ in 0..DEPTH {
         for place in &mut places {
-            let step = &STEPS[*place];
+            let step = &STEPS[*place as usize];
             let above = measures[usize::from(step.measure) % PADDED] > step.cut;
-            *place += usize::from(step.ahead) + usize::from(above);
+            *place += u32::from(step.ahead) + u32::from(above);
         }
     }
     for place in places {
-        let leaf = &LEAVES[usize::from(STEPS[place].leaf)];
+        let leaf = &LEAVES[usize::from(STEPS[place as usize].leaf)];
         for (sum, value) in sums.iter_mut().zip(leaf) {
             *sum += i32::from(*value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One tree after the other, question by question, as the table says.
+    fn plainly(measures: &[f32; MEASURES]) -> Thousandths {
+        let mut sums = Thousandths::default();
+        for (asked, root) in ROOTS.iter().enumerate() {
+            let so_far = BASE + sums.iter().sum::<i32>();
+            if HOPELESS
+                .iter()
+                .any(|&(upto, hopeless)| upto == asked && so_far < hopeless)
+            {
+                break;
+            }
+            let (mut at, mut part) = (usize::from(*root), 0);
+            let mut before = 0;
+            loop {
+                let node = &NODES[at];
+                sums[part] += i32::from(node.value - before);
+                if usize::from(node.first_child) == at {
+                    break;
+                }
+                let measure = usize::from(node.measure);
+                (part, before) = (usize::from(PART_OF[measure]), node.value);
+                at = usize::from(node.first_child) + usize::from(measures[measure] > node.cut);
+            }
+        }
+        sums
+    }
+
+    #[test]
+    fn walking_is_asking_one_question_after_the_other() {
+        let mut state = 3_u64;
+        let (mut ended, mut early) = (0, 0);
+        for _ in 0..300 {
+            let measures = std::array::from_fn(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                ((state >> 40) as f32 / (1 << 24) as f32 - 0.3) * 4.0
+            });
+            let sums = ask(&measures);
+            assert_eq!(sums, plainly(&measures));
+            if BASE + sums.iter().sum::<i32>() < HOPELESS[0].1 {
+                early += 1;
+            } else {
+                ended += 1;
+            }
+        }
+        assert!(ended > 0 && early > 0, "both ways are walked: {ended} {early}");
+    }
+
+    #[test]
+    fn order_is_kept() {
+        for pair in [f32::MIN, -1.5, -1e-30, 0.0, 1e-30, 2.0, f32::MAX, f32::INFINITY].windows(2) {
+            assert!(ordered(pair[0]) < ordered(pair[1]));
         }
     }
 }

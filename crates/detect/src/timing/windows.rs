@@ -126,7 +126,15 @@ impl Sums {
 
     /// Begins of the windows in which the intervals weigh most, by the root of their length and by their length: where the time goes.
     pub(super) fn heaviest(&self, width: usize) -> (usize, usize) {
-        let to = self.last.saturating_sub(width).max(self.first).min(INTERVAL_BINS - width);
+        let to = self
+            .last
+            .saturating_sub(width)
+            .max(self.first)
+            .min(INTERVAL_BINS - width);
+        // Nothing but pauses: no window fits behind them.
+        if self.first > to {
+            return (self.first, self.first);
+        }
         // Two rows at a time: a comparison waits for the one before it.
         let (mut most, mut at) = ([[-1.0_f32; 4]; 2], [[self.first as i32; 4]; 2]);
         let starts = self.weighted[self.first..=to].chunks(2);
@@ -157,7 +165,9 @@ impl Sums {
         // Counted, not searched: a search guesses at every step.
         let edges = self.count[low..=high].iter();
         let short: i16 = edges.map(|&count| i16::from(count - before < target)).sum();
-        let bin = (low + short as usize).checked_sub(1).filter(|&bin| bin >= low && bin < high)?;
+        let bin = (low + short as usize)
+            .checked_sub(1)
+            .filter(|&bin| bin >= low && bin < high)?;
         let below = f32::from(self.count[bin] - before);
         Some((bin, below, f32::from(self.count[bin + 1] - self.count[bin])))
     }
@@ -197,7 +207,10 @@ impl Sums {
         // a time.
         let ln_all = ln(count + 1.0);
         let outside = inside.map(|inside| count - inside);
-        let (ln_inside, ln_outside) = (inside.map(|inside| ln(inside + 0.5)), outside.map(|outside| ln(outside + 0.5)));
+        let (ln_inside, ln_outside) = (
+            inside.map(|inside| ln(inside + 0.5)),
+            outside.map(|outside| ln(outside + 0.5)),
+        );
         let likelihood: [f32; LANES] = std::array::from_fn(|index| {
             logs[index]
                 + inside[index] * (ln_inside[index] - ln_all - ln_widths[index])
@@ -226,7 +239,11 @@ fn first_largest(starts: &[i16], ends: &[i16]) -> (usize, i16) {
     for (group, (start, end)) in start_groups.iter().zip(end_groups).enumerate() {
         for lane in 0..LANES {
             let difference = end[lane] - start[lane];
-            at[lane] = if difference > most[lane] { group as i16 } else { at[lane] };
+            at[lane] = if difference > most[lane] {
+                group as i16
+            } else {
+                at[lane]
+            };
             most[lane] = most[lane].max(difference);
         }
     }
@@ -259,6 +276,8 @@ pub(super) fn ln(value: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -269,10 +288,10 @@ mod tests {
                 "{width}"
             );
         }
-        for bin in 0..INTERVAL_BINS {
+        for (bin, weights) in WEIGHTS.iter().enumerate() {
             let middle = ((bin as f32 + 0.5) / 8.0).exp2();
-            assert!((WEIGHTS[bin][TIME] / middle - 1.0).abs() < 1e-5);
-            assert!((WEIGHTS[bin][ROOT] / middle.sqrt() - 1.0).abs() < 1e-5, "{bin}");
+            assert!((weights[TIME] / middle - 1.0).abs() < 1e-5);
+            assert!((weights[ROOT] / middle.sqrt() - 1.0).abs() < 1e-5, "{bin}");
             assert!((start_s(bin) / (bin as f32 / 8.0).exp2() - 1.0).abs() < 1e-6, "{bin}");
         }
         assert!(((17.0 * std::f32::consts::LN_2).ln() - LN_ANYTHING).abs() < 1e-3);
@@ -296,10 +315,51 @@ mod tests {
         assert!(fit.gain < 0.0, "{}", fit.gain);
     }
 
+    proptest! {
+        /// Whole registers find what one bin after the other would.
+        #[test]
+        fn windows_and_quantiles_are_those_of_a_plain_search(
+            bins in prop::collection::vec(prop_oneof![3 => Just(0_u16), 1 => 0_u16..120], INTERVAL_BINS),
+            share in 0.01_f32..1.0,
+        ) {
+            let bins: [u16; INTERVAL_BINS] = std::array::from_fn(|bin| bins[bin]);
+            let sums = Sums::new(&bins);
+            for width in WIDTHS {
+                let (start, most) = sums.densest(sums.first, width);
+                let inside = |start: usize| bins[start..start + width].iter().map(|&bin| f32::from(bin)).sum::<f32>();
+                let starts = sums.first.min(INTERVAL_BINS - width)..=INTERVAL_BINS - width;
+                let plain = starts.clone().map(inside).fold(0.0, f32::max);
+                prop_assert_eq!(most, plain);
+                prop_assert_eq!(inside(start), plain);
+                prop_assert!(starts.take_while(|&before| before < start).all(|before| inside(before) < plain));
+            }
+            let all = sums.count(0, INTERVAL_BINS);
+            let (target, mut below) = (all * share, 0.0);
+            let mut plain = None;
+            for (bin, &count) in bins.iter().enumerate() {
+                if plain.is_none() && count > 0 && below + f32::from(count) >= target {
+                    plain = Some((bin, below, f32::from(count)));
+                }
+                below += f32::from(count);
+            }
+            prop_assert_eq!(sums.reach(0, INTERVAL_BINS, target), plain);
+            let (root, time) = sums.heaviest(13);
+            let weight = |start: usize, sum: usize| sums.weighted[start + 13][sum] - sums.weighted[start][sum];
+            for start in sums.first..=(INTERVAL_BINS - 13).min(sums.last.saturating_sub(13)) {
+                prop_assert!(weight(start, ROOT) <= weight(root, ROOT) && weight(start, TIME) <= weight(time, TIME));
+            }
+        }
+    }
+
     #[test]
     fn the_fullest_histogram_fits_the_sums() {
         let fit = Sums::new(&[121; INTERVAL_BINS]).fit(0);
         assert_eq!(fit.count, 16_456.0);
+        let mut pauses = [0; INTERVAL_BINS];
+        pauses[INTERVAL_BINS - 1] = 9;
+        let sums = Sums::new(&pauses);
+        assert_eq!(sums.heaviest(13), (INTERVAL_BINS - 1, INTERVAL_BINS - 1));
+        assert_eq!(sums.fit(sums.first).count, 9.0);
         let empty = Sums::new(&[0; INTERVAL_BINS]).fit(0);
         assert_eq!((empty.count, empty.typical_s), (1.0, 0.0));
     }

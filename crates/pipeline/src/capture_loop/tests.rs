@@ -9,6 +9,7 @@ use crossbeam::channel::{self, Receiver};
 
 use super::*;
 use crate::hours::HOUR_NS;
+use crate::profile::Watch;
 use crate::queue::{self, Inbox};
 
 const T0: i64 = 1_700_000_000_000_000_000 / HOUR_NS * HOUR_NS;
@@ -84,6 +85,7 @@ fn capture_loop(
         parker,
         gauges: Gauges::new(1, queue_blocks, live),
         reports,
+        watch: Watch::new(false),
     };
     let script = Script {
         blocks: blocks.into_iter(),

@@ -6,7 +6,7 @@ use balefire_report::{
 };
 use insta::assert_snapshot;
 
-use crate::sample::{busy, country, quiet, timeline};
+use crate::sample::{busy, country, quiet, timeline, with_lists};
 
 fn heading() -> Heading {
     Heading {
@@ -133,6 +133,30 @@ fn live() {
     assert_snapshot!(format!("{rows}\n{}", live_news(&busy().servers[0], Style::default())));
 }
 
+/// What lists say stands apart from behaviour; what the allowlist hid is counted, with a rule that has run out.
+#[test]
+fn lists_on_every_page() {
+    let summary = with_lists();
+    let table = table(&summary, &Heading::default(), Style::default());
+    let first = summary.servers[0].address.to_string();
+    let last = summary.servers[2].address.to_string();
+    let both = why(&summary, &[], &first, Style::default());
+    let only = why(&summary, &[], &last, Style::default());
+    assert_snapshot!(format!(
+        "{table}\n{both}\n{only}\n{}",
+        live_news(&summary.servers[2], Style::default())
+    ));
+    let document: serde_json::Value = serde_json::from_str(&json(&summary, "tap1").unwrap()).unwrap();
+    assert_eq!(document["servers"][2]["score"], serde_json::Value::Null);
+    let sign = &document["servers"][2]["evidence"][0];
+    assert_eq!(
+        (&sign["kind"], &sign["score"], &sign["timing"]),
+        (&"threat_intel".into(), &().into(), &().into())
+    );
+    assert_eq!(sign["intel"]["matches"][0]["label"], "Dridex, gate");
+    assert_eq!(document["allowed"]["rules"][1]["expired"], true);
+}
+
 /// Every key of the document is in README.md.
 #[test]
 fn fields_are_described() {
@@ -154,7 +178,7 @@ fn fields_are_described() {
     let described = include_str!("../../../../README.md");
     let mut found = Vec::new();
     keys(
-        &serde_json::from_str(&json(&busy(), "tap1").unwrap()).unwrap(),
+        &serde_json::from_str(&json(&with_lists(), "tap1").unwrap()).unwrap(),
         &mut found,
     );
     assert!(found.len() > 60);

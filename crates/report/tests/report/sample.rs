@@ -1,8 +1,9 @@
 //! Summaries made by hand: one with findings, one without, and one full of hostile strings.
 
 use balefire_detect::{
-    Accounting, Address, Class, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind,
-    INTERVAL_BINS, Period, PeriodKind, QueueDrops, Reject, ScorePart, Summary, TimelineRow, Totals, Transport,
+    Accounting, Address, Allowed, AllowedRule, Class, Contact, ControlServer, Country, CountryRow, CountrySource,
+    Evidence, EvidenceKind, INTERVAL_BINS, IndicatorMatch, IntelList, IntelSign, Period, PeriodKind, QueueDrops,
+    Reject, ScorePart, Summary, TimelineRow, Totals, Transport,
 };
 
 pub(crate) const SECOND_NS: i64 = 1_000_000_000;
@@ -41,6 +42,9 @@ pub(crate) fn quiet() -> Summary {
             date: "2026-11-01".to_owned(),
             meaning: "country of registration",
         },
+        peers: Vec::new(),
+        intel: Vec::new(),
+        allowed: Allowed::default(),
     }
 }
 
@@ -136,6 +140,8 @@ pub(crate) fn evidence(host: Address, name: Option<&str>, score: f64) -> Evidenc
         first_ns: START_NS + 41 * SECOND_NS,
         last_ns: START_NS + 86_370 * SECOND_NS,
         timing: 0.941_234_5,
+        sent_bytes: Some(81_000),
+        received_bytes: Some(1_124_000),
         score,
         parts: vec![
             part("timing", 0.941_234_5, 2.771_7, "regular for 24 h, 33.0 s +-20 %"),
@@ -152,7 +158,74 @@ pub(crate) fn evidence(host: Address, name: Option<&str>, score: f64) -> Evidenc
         recent_ns: (0..16)
             .map(|index| START_NS + (86_370 - 33 * (15 - index)) * SECOND_NS)
             .collect(),
+        intel: None,
     }
+}
+
+/// A contact with an address on a list.
+pub(crate) fn listed(host: Address, list: &str, label: Option<&str>) -> Evidence {
+    Evidence {
+        kind: EvidenceKind::ThreatIntel,
+        interval_s: 0.0,
+        jitter: 0.0,
+        check_ins: 3,
+        timing: 0.0,
+        score: 0.0,
+        parts: Vec::new(),
+        innocent: vec!["the list is wrong about it, or out of date".to_owned()],
+        missing: Vec::new(),
+        histogram: Box::new([0; INTERVAL_BINS]),
+        hours: [0; 24],
+        recent_ns: Vec::new(),
+        intel: Some(IntelSign {
+            contact: Contact::Address,
+            matches: vec![IndicatorMatch {
+                list: list.to_owned(),
+                line: 1_234,
+                indicator: "192.0.2.0/24".to_owned(),
+                label: label.map(str::to_owned),
+            }],
+        }),
+        ..evidence(host, None, 0.0)
+    }
+}
+
+/// The same day with lists: the first server is listed too, the last is known by its list only, a rule hides another.
+pub(crate) fn with_lists() -> Summary {
+    let mut summary = busy();
+    let host = summary.servers[0].hosts[0];
+    for at in [0, 2] {
+        summary.servers[at].class = Class::Confirmed;
+        summary.servers[at]
+            .evidence
+            .insert(0, listed(host, "c2.csv", Some("Dridex, gate")));
+    }
+    summary.servers[2].evidence.truncate(1);
+    summary.servers[2].score = 0.0;
+    summary.intel = vec![IntelList {
+        name: "c2.csv".to_owned(),
+        indicators: 4_321,
+    }];
+    let rule = |rule: &str, hits, expires_ns, expired| AllowedRule {
+        rule: rule.to_owned(),
+        reason: "ours, asked in March".to_owned(),
+        expires_ns,
+        expired,
+        hits,
+    };
+    summary.allowed = Allowed {
+        findings: 2,
+        rules: vec![
+            rule(
+                "domain updates.example, port 443",
+                2,
+                Some(START_NS + 86_400 * 30 * SECOND_NS),
+                false,
+            ),
+            rule("address 192.0.2.200", 0, Some(START_NS), true),
+        ],
+    };
+    summary
 }
 
 pub(crate) fn country(code: [u8; 2], servers: u64, hosts: u64) -> CountryRow {

@@ -1,0 +1,3 @@
+-- The hours of the period compared with.
+SELECT hour_s, partial
+FROM before_hour

@@ -1,0 +1,262 @@
+//! The archive: what `read` printed is what its hours add up to, and hours of many sensors become one archive.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use balefire_archive::{Answer, Question, SQLITE, Sqlite, Store, Value, find, queries};
+use serde_json::Value as Json;
+
+use crate::bench::{Bench, balefire, complaint_of, output_of};
+
+/// Server, host.
+type Pairs = BTreeSet<(String, String)>;
+
+/// What is counted, of a document or of an archive.
+#[derive(Debug, Default, PartialEq)]
+struct Counted {
+    pairs: Pairs,
+    /// Class and country of each server.
+    servers: BTreeMap<String, (i64, String)>,
+    /// Servers and hosts by country.
+    countries: BTreeMap<String, (i64, i64)>,
+    /// Servers and hosts in all, and abroad.
+    totals: [i64; 4],
+}
+
+fn printed(document: &Json) -> Counted {
+    let mut counted = Counted::default();
+    for server in document["servers"].as_array().unwrap() {
+        let text = |field: &str| server[field].as_str().unwrap().to_owned();
+        let address = match text("address") {
+            address if address.contains(':') => format!("[{address}]"),
+            address => address,
+        };
+        let place = format!("{address}:{}/{}", server["port"], text("protocol"));
+        let identity = match server["names"][0].as_str() {
+            Some(name) if server["behind_relay"] == true => format!("{name} via {place}"),
+            _ => place,
+        };
+        let classes = ["suspected", "probable", "confirmed"];
+        let class = classes.iter().position(|class| *class == text("class")).unwrap() as i64 + 1;
+        counted
+            .servers
+            .insert(identity.clone(), (class, text("hosting_country")));
+        let hosts = server["hosts"].as_array().unwrap().iter();
+        counted
+            .pairs
+            .extend(hosts.map(|host| (identity.clone(), host.as_str().unwrap().to_owned())));
+    }
+    for row in document["countries"].as_array().unwrap() {
+        let number = |field: &str| row[field].as_i64().unwrap();
+        if number("servers") > 0 {
+            let country = row["country"].as_str().unwrap().to_owned();
+            counted.countries.insert(country, (number("servers"), number("hosts")));
+        }
+    }
+    let totals = &document["totals"];
+    counted.totals =
+        ["servers", "controlled_hosts", "servers_abroad", "hosts_abroad"].map(|field| totals[field].as_i64().unwrap());
+    counted
+}
+
+fn archived(folder: &Path) -> Counted {
+    let path = find(folder).join(SQLITE);
+    let store = Store::open_to_read(&path).unwrap();
+    let mut counted = Counted::default();
+    let mut countries: BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> = BTreeMap::new();
+    let counts = "SELECT server, host, class, country FROM pair WHERE class > 0";
+    let mut statement = store.connection().prepare(counts).unwrap();
+    let mut rows = statement.query(()).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let (server, host): (String, String) = (row.get(0).unwrap(), row.get(1).unwrap());
+        let (class, country): (i64, String) = (row.get(2).unwrap(), row.get(3).unwrap());
+        let in_country = countries.entry(country.clone()).or_default();
+        in_country.0.insert(server.clone());
+        in_country.1.insert(host.clone());
+        let known = counted
+            .servers
+            .entry(server.clone())
+            .or_insert((class, country.clone()));
+        *known = (known.0.max(class), country);
+        counted.pairs.insert((server, host));
+    }
+    let sizes = countries
+        .into_iter()
+        .map(|(country, (servers, hosts))| (country, (servers.len() as i64, hosts.len() as i64)));
+    counted.countries = sizes.collect();
+    let Some(mut question) = Question::everything(&store).unwrap() else {
+        return counted;
+    };
+    question.home_country = Some(*b"SE");
+    let totals: Vec<_> = queries(&question).filter(|query| query.name == "totals").collect();
+    let totals = Sqlite::new(&path)
+        .answer(&question, &totals, &|_| ())
+        .unwrap()
+        .remove(0);
+    let [all, abroad] = ["all", "abroad"].map(|place| {
+        let row = totals
+            .rows
+            .iter()
+            .find(|row| row[0] == Value::Text(place.to_owned()))
+            .unwrap();
+        ["servers", "hosts"].map(|name| number(&totals, row, name))
+    });
+    counted.totals = [all[0], all[1], abroad[0], abroad[1]];
+    counted
+}
+
+fn number(answer: &Answer, row: &[Value], name: &str) -> i64 {
+    let column = answer.columns.iter().position(|column| column == name).unwrap();
+    match row[column] {
+        Value::Integer(number) => number,
+        _ => panic!("{name} of {row:?}"),
+    }
+}
+
+/// Reads a capture into a folder, and says what was printed.
+fn read(capture: &Path, folder: &Path, more: &[&str]) -> Counted {
+    let mut command = balefire(&[
+        "read",
+        "--quiet",
+        "--format",
+        "json",
+        "--home-country",
+        "SE",
+        "--sensor",
+        "tap1",
+    ]);
+    command.args(more).arg("--output").arg(folder).arg(capture);
+    printed(&serde_json::from_str(&output_of(&mut command, 0)).unwrap())
+}
+
+/// Captures of the repository, and of a folder that `BALEFIRE_ARCHIVE_CORPUS` names.
+fn captures() -> Vec<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../captures");
+    let folders = [
+        Some(own),
+        std::env::var_os("BALEFIRE_ARCHIVE_CORPUS").map(PathBuf::from),
+    ];
+    let entries = folders
+        .into_iter()
+        .flatten()
+        .flat_map(|folder| fs::read_dir(folder).unwrap());
+    let mut captures: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            [".pcap", ".pcap.gz"]
+                .iter()
+                .any(|end| path.to_string_lossy().ends_with(end))
+        })
+        .collect();
+    captures.sort();
+    assert!(captures.len() >= 9);
+    captures
+}
+
+#[test]
+fn hours_add_up_to_what_was_printed() {
+    for capture in captures() {
+        for more in [&[][..], &["--score-internal", "--suspected", "0.3"]] {
+            let bench = Bench::new();
+            let folder = bench.path("out");
+            let printed = read(&capture, &folder, more);
+            assert_eq!(archived(&folder), printed, "{} {more:?}", capture.display());
+        }
+    }
+}
+
+#[test]
+fn an_archive_does_not_depend_on_workers_or_on_being_read_again() {
+    let bench = Bench::new();
+    let capture = bench.capture();
+    let rows = |folder: &str| {
+        let store = Store::open_to_read(&find(&bench.path(folder)).join(SQLITE)).unwrap();
+        let mut statement = store
+            .connection()
+            .prepare("SELECT hour_s, revision, hex(digest) FROM hour_row")
+            .unwrap();
+        let rows = statement
+            .query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap();
+        rows.map(Result::unwrap).collect::<Vec<(i64, i64, String)>>()
+    };
+    read(&capture, &bench.path("one"), &["--workers", "1"]);
+    read(&capture, &bench.path("four"), &["--workers", "4"]);
+    assert_eq!((rows("one").len(), rows("one")), (5, rows("four")));
+    let before = rows("one");
+    read(&capture, &bench.path("one"), &["--workers", "2"]);
+    assert_eq!(rows("one"), before);
+}
+
+#[test]
+fn two_taps_that_see_the_same_count_once() {
+    let bench = Bench::new();
+    let capture = bench.capture();
+    for sensor in ["tap1", "tap2"] {
+        let mut command = balefire(&["read", "--quiet", "--sensor", sensor, "--output"]);
+        command.arg(bench.path(sensor)).arg(&capture).assert().success();
+    }
+    let printed = archived(&bench.path("tap1"));
+    let import = |of: &[&str]| {
+        let mut command = balefire(&["archive", "import", "--archive"]);
+        command
+            .arg(bench.path("all"))
+            .args(of.iter().map(|name| bench.path(name)));
+        output_of(&mut command, 0)
+    };
+    assert!(import(&["tap2", "tap1"]).contains("5 hours taken"));
+    assert_eq!(archived(&bench.path("all")), printed);
+    // Again, by other names for the same.
+    let again = import(&["tap1/archive", "tap2/archive/parquet"]);
+    assert!(again.contains("0 hours taken, 5 there already"), "{again}");
+    assert_eq!(archived(&bench.path("all")), printed);
+    let listed = output_of(balefire(&["archive", "ls", "--archive"]).arg(bench.path("all")), 0);
+    assert!(
+        listed.contains("tap1") && listed.contains("tap2") && listed.contains("2026-03-02T04:00"),
+        "{listed}"
+    );
+    let checked = output_of(balefire(&["archive", "check", "--archive"]).arg(bench.path("all")), 0);
+    assert!(checked.contains("10 good, 0 left out"), "{checked}");
+}
+
+#[test]
+fn a_torn_file_of_another_archive_is_left_out_and_told_of() {
+    let bench = Bench::new();
+    read(&bench.capture(), &bench.path("out"), &[]);
+    let parquet = bench.path("out/archive/parquet");
+    let torn = parquet.join("date=2026-03-02/hour=02/sensor=tap1/rev=1/pair.parquet");
+    let bytes = fs::read(&torn).unwrap();
+    fs::write(&torn, &bytes[..bytes.len() - 9]).unwrap();
+    let mut command = balefire(&["archive", "import", "--archive"]);
+    command.arg(bench.path("all")).arg(&parquet);
+    let complaint = complaint_of(&mut command, 3);
+    assert!(
+        complaint.contains("hour=02") && complaint.contains("left out"),
+        "{complaint}"
+    );
+    let listed = output_of(balefire(&["archive", "ls", "--archive"]).arg(bench.path("all")), 0);
+    let missing = listed.lines().nth(1).unwrap().split_whitespace().last().unwrap();
+    assert_eq!(missing, "1", "a missing hour is visible: {listed}");
+    let mut command = balefire(&["archive", "check", "--archive"]);
+    assert!(complaint_of(command.arg(bench.path("out")), 3).contains("hour=02"));
+}
+
+#[test]
+fn without_an_archive_there_are_hour_files_only() {
+    let bench = Bench::new();
+    let folder = bench.path("out");
+    read(&bench.capture(), &folder, &["--no-archive"]);
+    assert!(!folder.join("archive").exists());
+    let complaint = complaint_of(balefire(&["report", "--archive"]).arg(&folder), 1);
+    assert!(complaint.contains("balefire read --output"), "{complaint}");
+}
+
+#[test]
+fn what_a_cluster_needs_is_printed() {
+    let text = output_of(
+        &mut balefire(&["archive", "ddl", "clickhouse", "--source", "https://s3.example/b"]),
+        0,
+    );
+    assert!(text.contains("S3Queue('https://s3.example/b/date=*"), "{text}");
+}
