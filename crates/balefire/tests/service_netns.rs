@@ -38,8 +38,16 @@ fn a_service_from_ready_to_stopped() {
     let back = Instant::now();
     service.until_lost_is(0);
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
-    let second = link.replay(&capture);
+    // Reloads, good and broken, while packets come: none may be missed for them.
+    let second = std::thread::scope(|scope| {
+        let replay = scope.spawn(|| link.replay(&capture));
+        for round in 0..20 {
+            service.reloads(round % 2 == 0);
+        }
+        replay.join().unwrap()
+    });
     service.until("balefire_packets_received_total", first + second);
+    service.rotates();
 
     fs::write(folder.path().join("balefire.toml"), "[run\n").unwrap();
     service.signal("HUP");
@@ -307,9 +315,41 @@ impl Service {
         let status = self.ctl("status");
         assert_eq!(status["packets"]["received"].as_u64(), Some(received), "{status}");
         assert_eq!(status["sandbox"]["seccomp"], true, "{status}");
+        let stats = self.ctl("stats");
+        assert_eq!(stats["accounting"]["received"].as_u64(), Some(received), "{stats}");
+        assert!(self.ctl("allow")["rules"].is_array());
         for word in ["servers", "hosts", "countries"] {
             assert!(self.ctl(word)[word].is_array(), "{word}");
         }
+    }
+
+    /// A broken settings file, or a good one.
+    fn reloads(&self, broken: bool) {
+        settle(&self.folder);
+        let path = self.folder.join("balefire.toml");
+        if broken {
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, text + "[detect]\nsuspected = 7\n").unwrap();
+        }
+        // The socket is named, as a client cannot read the broken file either.
+        let mut command = Command::new(BALEFIRE);
+        let command = command.args(["ctl", "reload", "--json", "--socket"]);
+        let output = command.arg(self.folder.join("out/.balefire.sock")).output().unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let failed = answer["failed"].as_array().unwrap().len();
+        assert_eq!(
+            (failed, output.status.success()),
+            (usize::from(broken), !broken),
+            "{answer}"
+        );
+    }
+
+    /// The file is moved away, and there again when the answer comes.
+    fn rotates(&self) {
+        let path = self.folder.join("out/alerts.jsonl");
+        fs::rename(&path, path.with_extension("1")).unwrap();
+        assert_eq!(self.ctl("rotate")["files"][0], path.display().to_string());
+        assert!(path.exists());
     }
 
     fn refuses_a_second(&self) {

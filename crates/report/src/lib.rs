@@ -33,4 +33,4 @@ pub use period::{
 pub use style::Style;
 pub use table::{Heading, Unit, accounting_line, table};
 pub use text::{clean, csv_cell};
-pub use why::why;
+pub use why::{is_asked, why};

@@ -5,6 +5,7 @@
 //! detecting, writing hours.
 
 pub(crate) mod alerts;
+mod answers;
 pub(crate) mod control;
 pub(crate) mod ctl;
 pub(crate) mod daemon;
@@ -12,8 +13,10 @@ pub(crate) mod listen;
 mod lock;
 pub(crate) mod metrics;
 mod notify;
+mod reload;
 mod sandbox;
 pub(crate) mod vitals;
+mod why;
 
 use balefire_detect::Summary;
 use balefire_pipeline::Snapshot;

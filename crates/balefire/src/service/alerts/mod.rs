@@ -6,9 +6,11 @@
 //! its job: deciding what is a finding (`detect`).
 
 mod event;
+mod orders;
 mod outputs;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use balefire_detect::{Address, Class, ControlServer, Summary, Transport};
@@ -16,6 +18,7 @@ use balefire_pipeline::Snapshot;
 
 pub(crate) use self::event::Event;
 use self::event::{Kind, Standing};
+pub(crate) use self::orders::Orders;
 pub(crate) use self::outputs::{Output, Outputs};
 use super::Attendant;
 use super::vitals::{AlertCounts, Vitals};
@@ -48,7 +51,7 @@ struct Told {
 #[derive(Debug)]
 pub(crate) struct Alerts {
     sensor: String,
-    per_hour: u32,
+    orders: Arc<Orders>,
     told: BTreeMap<ServerKey, Told>,
     outputs: Outputs,
     counts: AlertCounts,
@@ -56,11 +59,11 @@ pub(crate) struct Alerts {
 }
 
 impl Alerts {
-    /// At most `per_hour` alerts of one server.
-    pub(crate) fn new(sensor: &str, per_hour: u32, outputs: Outputs, vitals: Vitals) -> Self {
+    /// At most as many alerts of one server as `orders` say.
+    pub(crate) fn new(sensor: &str, orders: Arc<Orders>, outputs: Outputs, vitals: Vitals) -> Self {
         Self {
             sensor: sensor.to_owned(),
-            per_hour,
+            orders,
             told: BTreeMap::new(),
             outputs,
             counts: AlertCounts::default(),
@@ -96,6 +99,7 @@ impl Alerts {
         if now.duration_since(told.window) >= WINDOW {
             (told.window, told.in_window) = (now, 0);
         }
+        let per_hour = self.orders.per_server_hourly();
         let mut events = Vec::new();
         if told.class != server.class {
             events.push((Kind::ClassChange { from: told.class }, server.hosts.first().copied()));
@@ -113,7 +117,7 @@ impl Alerts {
             }
         }
         for (kind, host) in events {
-            if told.in_window >= self.per_hour {
+            if told.in_window >= per_hour {
                 told.suppressed += 1;
                 self.counts.suppressed += 1;
                 continue;
@@ -147,6 +151,7 @@ impl Attendant for Alerts {
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {
+        self.orders.take_up(|| self.outputs.reopen());
         self.look(&snapshot.servers, Standing::Live, Instant::now());
     }
 }
