@@ -66,6 +66,39 @@ fn a_service_from_ready_to_stopped() {
         service.threads()
     );
     check_hours(&folder.path().join("out"), first + second);
+    restarts(&link, folder.path());
+}
+
+/// What was learnt is there again; a damaged state is refused by name, and the service watches all the same.
+fn restarts(link: &Link, folder: &Path) {
+    let state = folder.join("out/.balefire.state");
+    assert!(fs::metadata(&state).unwrap().len() > 1_000);
+    let alerts = folder.join("out/alerts.jsonl");
+    let told = fs::read_to_string(&alerts).unwrap();
+    let service = Service::start(link, folder);
+    service.until_said("taken up");
+    let tables = service.ctl("stats")["tables"].clone();
+    let entries = |name: &str| {
+        let mut found = tables.as_array().unwrap().iter();
+        found.find(|table| table["name"] == name).unwrap()["entries"].as_u64()
+    };
+    // Tables are shown with the first block, and none has come; what was suspected is there at once.
+    assert!(entries("timelines").is_some(), "{tables}");
+    assert!(service.ctl("servers")["servers"].is_array());
+    sleep(Duration::from_millis(1500));
+    assert_eq!(
+        fs::read_to_string(&alerts).unwrap(),
+        told,
+        "a restart does not alert again"
+    );
+    drop(service);
+    let mut bytes = fs::read(&state).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&state, bytes).unwrap();
+    let service = Service::start(link, folder);
+    service.until_said(".balefire.state: it is damaged or cut short");
+    assert!(!state.exists() && state.with_extension("state.refused").exists());
 }
 
 /// All hours together: nearly always one, two where the test crossed an hour's end.
@@ -186,8 +219,9 @@ struct Service {
 impl Service {
     /// Starts it, and waits until it says that it is ready.
     fn start(link: &Link, folder: &Path) -> Self {
-        fs::create_dir(folder.join("out")).unwrap();
+        fs::create_dir_all(folder.join("out")).unwrap();
         settle(folder);
+        let _ = fs::remove_file(folder.join("notify"));
         let socket = UnixDatagram::bind(folder.join("notify")).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let said = fs::File::create(folder.join("said")).unwrap();

@@ -347,7 +347,7 @@ impl Detector {
     }
 
     /// The class as [`Record::class`] has it; the registry is told.
-    fn verdict(&self, record: &Record, timing: &Timing, sketch: Option<&Sketch>) -> u8 {
+    pub(crate) fn verdict(&self, record: &Record, timing: &Timing, sketch: Option<&Sketch>) -> u8 {
         let around = self.surroundings(record);
         let facts = facts_of(record, &self.names, &around, sketch);
         let score = judge(timing, &facts).score;

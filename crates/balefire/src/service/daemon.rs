@@ -17,8 +17,9 @@ use super::control::Control;
 use super::lock::Lock;
 use super::notify::{self, Notifier};
 use super::reload::Reloader;
+use super::state::StateKeeper;
 use super::vitals::Vitals;
-use super::{control, metrics, sandbox};
+use super::{control, metrics, sandbox, state};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::flags::{Format, OutputFlags, RunFlags};
@@ -45,6 +46,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
     stay_on(&settings)?;
     let mut plan = plan(&settings, folder)?;
     let _lock = Lock::take(folder)?;
+    let beside = take_up(&mut plan, &settings, folder);
     let tap = open(&settings)?;
     let vitals = Vitals::new(&plan.sensor, plan.table_limits()).with_tap(tap.watch());
     let (alerts, orders) = alerts(&settings, &plan, &vitals)?;
@@ -82,9 +84,12 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
         Duration::from_secs(EVERY_IN_A_LOG),
     );
     console.attend(Box::new(vitals.clone()));
-    if let Some(alerts) = alerts {
+    if let Some(mut alerts) = alerts {
+        alerts.remember(&beside);
         console.attend(Box::new(alerts));
     }
+    // After the alerts, which put what they told beside it.
+    console.attend(Box::new(StateKeeper::new(folder)));
     console.attend(Box::new(Notifier::new(vitals.clone())));
     if let Some(listener) = control {
         let control = Control {
@@ -133,6 +138,22 @@ fn plan(settings: &Settings, folder: &Path) -> Result<Plan, Failure> {
     let mut plan = Plan::new(settings, &output, &networks)?;
     plan.answer = Answer::Nothing;
     Ok(plan)
+}
+
+/// What the run before knew, if it can be used; returns what it kept beside.
+fn take_up(plan: &mut Plan, settings: &Settings, folder: &Path) -> Vec<u8> {
+    plan.pipeline.keep_state = true;
+    let Some(mut state) = state::load(folder, &plan.detect, settings.memory().0) else {
+        return Vec::new();
+    };
+    // Pairs and destinations are known by hashes of that seed.
+    plan.detect = Arc::new(balefire_detect::Settings {
+        hash_seed: state.seed(),
+        ..(*plan.detect).clone()
+    });
+    let beside = std::mem::take(&mut state.beside);
+    *plan.pipeline.state.lock() = Some(state);
+    beside
 }
 
 fn open(settings: &Settings) -> Result<Tap, Failure> {

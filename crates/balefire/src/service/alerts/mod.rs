@@ -6,6 +6,7 @@
 //! its job: deciding what is a finding (`detect`).
 
 mod event;
+mod memory;
 mod orders;
 mod outputs;
 
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use balefire_detect::{Address, Class, ControlServer, Summary, Transport};
+use balefire_detect::{Address, Class, ControlServer, State, Summary, Transport};
 use balefire_pipeline::Snapshot;
 
 pub(crate) use self::event::Event;
@@ -69,6 +70,11 @@ impl Alerts {
             counts: AlertCounts::default(),
             vitals,
         }
+    }
+
+    /// Remembers what was told before a restart; what cannot be read is told again.
+    pub(crate) fn remember(&mut self, beside: &[u8]) {
+        self.told = memory::read(beside, Instant::now());
     }
 
     fn look(&mut self, servers: &[ControlServer], standing: Standing, now: Instant) {
@@ -148,6 +154,10 @@ impl Alerts {
 impl Attendant for Alerts {
     fn hour(&mut self, hour: &Summary, _kept: bool) {
         self.look(&hour.servers, Standing::Hour, Instant::now());
+    }
+
+    fn state(&mut self, state: &mut State) {
+        state.beside = memory::written(&self.told);
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {

@@ -132,6 +132,31 @@ fn a_file_that_was_moved_away_is_opened_anew() {
 }
 
 #[test]
+fn what_was_told_before_a_restart_is_not_told_again() {
+    let mut before = bench(2);
+    let relayed = ControlServer {
+        behind_relay: true,
+        ..server(3, Class::Suspected, &[7])
+    };
+    let known = [server(1, Class::Suspected, &[1, 2, 3]), relayed];
+    before.look(&known);
+    assert_eq!(before.vitals.state().alerts.sent, 3);
+    let kept = memory::written(&before.alerts.told);
+    let mut after = bench(2);
+    after.alerts.remember(&kept);
+    after.look(&known);
+    assert_eq!(after.lines().len(), 0);
+    // What is new is told, with what was held back before.
+    after.look(&[server(1, Class::Probable, &[1, 2, 3, 4])]);
+    assert_eq!(after.lines().len(), 2);
+    assert_eq!(after.lines()[0]["balefire"]["suppressed_before"], 1);
+    for strange in [&b""[..], b"[", b"[{\"address\":1}]", b"{}"] {
+        after.alerts.remember(strange);
+        assert!(after.alerts.told.is_empty());
+    }
+}
+
+#[test]
 fn an_order_opens_the_file_anew_and_says_so() {
     let mut bench = bench(100);
     let path = bench.folder.path().join("alerts.jsonl");
