@@ -1,6 +1,6 @@
 //! Which names a host was given addresses for: what names a connection to an address that gives no name itself.
 //!
-//! In: the answers of DNS that a host was sent. Out: [`Resolution`]s. Not its job: the queries, which are check-ins.
+//! In: the answers of DNS that a host was sent. Out: [`Resolutions`]. Not its job: the queries, which are check-ins.
 //!
 //! Where workers are chosen by pairs of addresses, a host's resolver and its servers may be with different workers: so
 //! the final word is said when the parts of all are together, and a name counts whenever it was given.
@@ -10,13 +10,69 @@ use balefire_decode::Address;
 use crate::names::Names;
 use crate::table::{Entry, Table};
 
-/// A host was given this address for this name. The earliest counts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Resolution {
-    pub(crate) host: Address,
-    pub(crate) address: Address,
-    pub(crate) time_ns: i64,
-    pub(crate) name: Box<str>,
+/// What hosts were given, over any number of workers. May hold the same host and address several times. The names lie in
+/// one piece: one allocation for all instead of one each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Resolutions {
+    entries: Vec<Resolution>,
+    texts: Vec<u8>,
+}
+
+/// A host was given this address for a name, `bytes` long from `at` on.
+#[derive(Clone, Copy, Debug)]
+struct Resolution {
+    host: Address,
+    address: Address,
+    time_ns: i64,
+    at: usize,
+    bytes: usize,
+}
+
+impl Resolutions {
+    fn push(&mut self, host: Address, address: Address, time_ns: i64, name: &[u8]) {
+        self.entries.push(Resolution {
+            host,
+            address,
+            time_ns,
+            at: self.texts.len(),
+            bytes: name.len(),
+        });
+        self.texts.extend_from_slice(name);
+    }
+
+    /// Takes in those of another worker.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        let shift = self.texts.len();
+        self.texts.extend_from_slice(&other.texts);
+        self.entries.extend(other.entries.iter().map(|entry| Resolution {
+            at: entry.at + shift,
+            ..*entry
+        }));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The host and the address it was given.
+    pub(crate) fn ends(&self, place: usize) -> (Address, Address) {
+        let entry = &self.entries[place];
+        (entry.host, entry.address)
+    }
+
+    /// Of the same ends the lesser counts: the earlier, and at the same moment the smaller name.
+    pub(crate) fn order(&self, place: usize) -> (i64, &[u8]) {
+        (self.entries[place].time_ns, self.bytes(place))
+    }
+
+    pub(crate) fn name(&self, place: usize) -> Option<&str> {
+        std::str::from_utf8(self.bytes(place)).ok()
+    }
+
+    fn bytes(&self, place: usize) -> &[u8] {
+        let entry = &self.entries[place];
+        &self.texts[entry.at..entry.at + entry.bytes]
+    }
 }
 
 #[derive(Debug)]
@@ -88,18 +144,14 @@ impl ResolvedTable {
     }
 
     /// All of them whose names are still known.
-    pub(crate) fn all(&self, names: &Names) -> Vec<Resolution> {
-        let known = self.0.iter().filter(|given| names.hash(given.name) == given.name_hash);
-        known
-            .filter_map(|given| {
-                Some(Resolution {
-                    host: given.host,
-                    address: given.address,
-                    time_ns: given.time_ns,
-                    name: names.text(given.name)?.into(),
-                })
-            })
-            .collect()
+    pub(crate) fn all(&self, names: &Names) -> Resolutions {
+        let mut all = Resolutions::default();
+        for given in self.0.iter().filter(|given| names.hash(given.name) == given.name_hash) {
+            if let Some(name) = names.bytes_of(given.name) {
+                all.push(given.host, given.address, given.time_ns, name);
+            }
+        }
+        all
     }
 
     /// Asks for the line where this hash will be searched for.
@@ -143,6 +195,11 @@ mod tests {
         }
         assert_eq!(table.name(hash(host), host, address, &names), Some("a.example.org"));
         assert_eq!(table.name(hash(other), other, address, &names), None);
-        assert_eq!(table.all(&names).len(), 1);
+        let mut all = table.all(&names);
+        all.extend(&table.all(&names));
+        assert_eq!(
+            (all.len(), all.name(1), all.ends(1)),
+            (2, Some("a.example.org"), (host, address))
+        );
     }
 }
