@@ -13,6 +13,7 @@ use foldhash::fast::RandomState;
 
 use crate::candidate::Candidate;
 use crate::clients::Client;
+use crate::hash::Seed;
 use crate::part::{DestinationSeen, HostSeen};
 use crate::resolved::Resolutions;
 
@@ -21,8 +22,8 @@ use crate::resolved::Resolutions;
 pub(crate) struct Around {
     hosts: HashMap<Address, Option<HostSeen>, RandomState>,
     reached: HashMap<u64, Option<u32>, RandomState>,
-    /// Places in the list of resolutions.
-    names: HashMap<(Address, Address), Option<usize>, RandomState>,
+    /// By hash of host and server, places in the list of resolutions.
+    names: HashMap<u64, Option<usize>, RandomState>,
     clients: HashMap<u64, Option<Client>, RandomState>,
 }
 
@@ -34,12 +35,13 @@ impl Around {
         destinations: &[DestinationSeen],
         resolutions: &Resolutions,
         clients: &[Client],
+        seed: &Seed,
     ) -> Self {
         let mut around = Self::default();
         for candidate in candidates {
             around.hosts.insert(candidate.host, None);
             around.reached.insert(candidate.reached, None);
-            around.names.insert((candidate.host, candidate.server), None);
+            around.names.insert(seed.ends(candidate.host, candidate.server), None);
             around.clients.insert(candidate.client, None);
         }
         for seen in hosts {
@@ -80,8 +82,8 @@ impl Around {
     }
 
     /// The place of the name that a host was given an address for.
-    pub(crate) fn name(&self, host: Address, address: Address) -> Option<usize> {
-        *self.names.get(&(host, address))?
+    pub(crate) fn name(&self, ends: u64) -> Option<usize> {
+        *self.names.get(&ends)?
     }
 
     /// About how many hosts show a client's fingerprint.

@@ -102,6 +102,9 @@ mod tests {
         }
         let hosts = all.estimate().round();
         assert!((28.0..=33.0).contains(&hosts), "{hosts}");
-        assert_eq!((two.hosts(9 << 32).map(f64::round), one.hosts(9 << 32)), (Some(1.0), None));
+        assert_eq!(
+            (two.hosts(9 << 32).map(f64::round), one.hosts(9 << 32)),
+            (Some(1.0), None)
+        );
     }
 }

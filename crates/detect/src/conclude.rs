@@ -26,7 +26,7 @@ const MOST_NAMES: usize = 16;
 impl Part {
     /// The finished summary of a period, once the parts of all workers are merged.
     pub fn conclude(mut self, settings: &Settings, shared: &Shared, period: Period, accounting: Accounting) -> Summary {
-        self.settle();
+        self.settle(settings);
         let lists = shared.lists_now().0;
         let mut tally = Tally::new(&lists.allow);
         let servers = servers(&self, settings, shared, &lists.intel, &mut tally);

@@ -116,10 +116,7 @@ impl Detector {
     fn past_of_pairs(&self, past: &mut Vec<Past>) {
         let intel = &self.watch.lists.intel;
         let mut by_name: BTreeMap<Address, Vec<(Address, Box<str>)>> = BTreeMap::new();
-        let given = self.resolved.all(&self.names);
-        for place in 0..given.len() {
-            let ((host, address), (time_ns, _)) = (given.ends(place), given.order(place));
-            let name = given.name(place).unwrap_or_default();
+        for (host, address, time_ns, name) in self.resolved.each(&self.names) {
             if intel.listed_domain(name, None, time_ns).is_some() {
                 by_name.entry(address).or_default().push((host, name.into()));
             }

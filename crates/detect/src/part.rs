@@ -10,6 +10,7 @@ use balefire_decode::Address;
 use crate::around::Around;
 use crate::candidate::{Candidate, Surroundings};
 use crate::clients::Client;
+use crate::hash::Seed;
 use crate::resolved::Resolutions;
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -134,7 +135,7 @@ impl Part {
     /// [`crate::Detector::finish_with_timelines`] that is every timeline of the run.
     pub fn timelines(&self, settings: &Settings, shared: &Shared) -> Vec<TimelineRow> {
         let mut part = self.clone();
-        part.settle();
+        part.settle(settings);
         part.candidates
             .iter()
             .map(|candidate| candidate.row(&part.surroundings(candidate, settings, shared)))
@@ -144,7 +145,7 @@ impl Part {
     /// The same rows with what is known of each, suspected or not: how context is measured.
     pub fn explained(&self, settings: &Settings, shared: &Shared) -> Vec<(TimelineRow, Evidence)> {
         let mut part = self.clone();
-        part.settle();
+        part.settle(settings);
         let explain = |candidate: &Candidate| {
             let around = part.surroundings(candidate, settings, shared);
             let judged = candidate.judge(&around);
@@ -154,13 +155,14 @@ impl Part {
     }
 
     /// Unites what several workers saw and sorts what is reported, so that equal parts are equal however they were merged.
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self, settings: &Settings) {
         self.around = Around::of(
             &self.candidates,
             &self.hosts,
             &self.destinations,
             &self.resolutions,
             &self.clients,
+            &Seed::new(settings.hash_seed),
         );
         if self.merged {
             self.hosts.sort_unstable();
@@ -200,7 +202,8 @@ impl Part {
             shared.countries().country(candidate.server)
         };
         let host = self.around.host(candidate.host);
-        let resolved = self.around.name(candidate.host, candidate.server);
+        let ends = Seed::new(settings.hash_seed).ends(candidate.host, candidate.server);
+        let resolved = self.around.name(ends);
         Surroundings {
             services: host.map_or(1, |host| host.services),
             names: host.is_some_and(|host| host.names),

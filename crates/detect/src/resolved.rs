@@ -5,44 +5,39 @@
 //! Where workers are chosen by pairs of addresses, a host's resolver and its servers may be with different workers: so
 //! the final word is said when the parts of all are together, and a name counts whenever it was given.
 
+use std::collections::HashMap;
+
 use balefire_decode::Address;
+use foldhash::fast::RandomState;
 
 use crate::names::Names;
 use crate::table::{Entry, Table};
 
-/// What hosts were given, over any number of workers. May hold the same host and address several times. The names lie in
-/// one piece: one allocation for all instead of one each.
+/// What hosts were given, over any number of workers. May hold the same host and address several times. Each name lies there
+/// once for each worker, however many hosts were given it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Resolutions {
     entries: Vec<Resolution>,
     texts: Vec<u8>,
 }
 
-/// A host was given this address for a name, `bytes` long from `at` on.
+/// A host was given an address for a name, `bytes` long from `at` on.
 #[derive(Clone, Copy, Debug)]
 struct Resolution {
-    host: Address,
-    address: Address,
+    /// Of host and address, seeded alike in all workers.
+    ends: u64,
     time_ns: i64,
-    at: usize,
-    bytes: usize,
+    at: u32,
+    bytes: u16,
 }
 
 impl Resolutions {
-    fn push(&mut self, host: Address, address: Address, time_ns: i64, name: &[u8]) {
-        self.entries.push(Resolution {
-            host,
-            address,
-            time_ns,
-            at: self.texts.len(),
-            bytes: name.len(),
-        });
-        self.texts.extend_from_slice(name);
-    }
-
     /// Takes in those of another worker.
     pub(crate) fn extend(&mut self, other: &Self) {
-        let shift = self.texts.len();
+        // Names are at most 255 bytes and a table holds far fewer than 2^24 of them; what would not fit is left out.
+        let Ok(shift) = u32::try_from(self.texts.len() + other.texts.len()).map(|_| self.texts.len() as u32) else {
+            return;
+        };
         self.texts.extend_from_slice(&other.texts);
         self.entries.extend(other.entries.iter().map(|entry| Resolution {
             at: entry.at + shift,
@@ -54,10 +49,9 @@ impl Resolutions {
         self.entries.len()
     }
 
-    /// The host and the address it was given.
-    pub(crate) fn ends(&self, place: usize) -> (Address, Address) {
-        let entry = &self.entries[place];
-        (entry.host, entry.address)
+    /// Hash of the host and the address it was given.
+    pub(crate) fn ends(&self, place: usize) -> u64 {
+        self.entries[place].ends
     }
 
     /// Of the same ends the lesser counts: the earlier, and at the same moment the smaller name.
@@ -71,7 +65,8 @@ impl Resolutions {
 
     fn bytes(&self, place: usize) -> &[u8] {
         let entry = &self.entries[place];
-        &self.texts[entry.at..entry.at + entry.bytes]
+        let start = entry.at as usize;
+        &self.texts[start..start + usize::from(entry.bytes)]
     }
 }
 
@@ -143,15 +138,37 @@ impl ResolvedTable {
             .filter(|_| names.hash(given.name) == given.name_hash)
     }
 
-    /// All of them whose names are still known.
+    /// All of them whose names are still known, for the whole's last word.
     pub(crate) fn all(&self, names: &Names) -> Resolutions {
         let mut all = Resolutions::default();
-        for given in self.0.iter().filter(|given| names.hash(given.name) == given.name_hash) {
-            if let Some(name) = names.bytes_of(given.name) {
-                all.push(given.host, given.address, given.time_ns, name);
+        let mut places: HashMap<u32, u32, RandomState> = HashMap::default();
+        for given in self.known(names) {
+            let Some(name) = names.bytes_of(given.name) else {
+                continue;
+            };
+            let Ok(end) = u32::try_from(all.texts.len()) else { break };
+            let at = *places.entry(given.name).or_insert(end);
+            if at == end {
+                all.texts.extend_from_slice(name);
             }
+            all.entries.push(Resolution {
+                ends: given.hash,
+                time_ns: given.time_ns,
+                at,
+                bytes: name.len() as u16,
+            });
         }
         all
+    }
+
+    /// The same one by one: host, address, when, and the name.
+    pub(crate) fn each<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = (Address, Address, i64, &'a str)> + 'a {
+        let known = self.known(names);
+        known.filter_map(|given| Some((given.host, given.address, given.time_ns, names.text(given.name)?)))
+    }
+
+    fn known<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = &'a Given> + 'a {
+        self.0.iter().filter(|given| names.hash(given.name) == given.name_hash)
     }
 
     /// Asks for the line where this hash will be searched for.
@@ -199,7 +216,11 @@ mod tests {
         all.extend(&table.all(&names));
         assert_eq!(
             (all.len(), all.name(1), all.ends(1)),
-            (2, Some("a.example.org"), (host, address))
+            (2, Some("a.example.org"), hash(host))
+        );
+        assert_eq!(
+            table.each(&names).collect::<Vec<_>>(),
+            [(host, address, 5, "a.example.org")]
         );
     }
 }
