@@ -270,10 +270,10 @@ impl Detector {
         for client in self.clients.all() {
             section.entry(Tag::Client, |out| client.put(out));
         }
-        for given in self.resolved.all(&self.names) {
+        for (host, address, time_ns, name) in self.resolved.each(&self.names) {
             section.entry(Tag::Resolved, |out| {
-                (given.host, given.address, given.time_ns).put(out);
-                put_text(&given.name, out);
+                (host, address, time_ns).put(out);
+                put_text(name, out);
             });
         }
         self.networks
