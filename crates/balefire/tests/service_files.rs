@@ -58,9 +58,11 @@ fn every_command_has_a_page_and_completions() {
     assert!(!pages.join("balefire-man.1").exists());
     for shell in ["bash", "zsh", "fish"] {
         let script = text(&balefire(&["completions", shell]).stdout);
-        for word in commands.iter().chain(&["countries", "rotate"]) {
+        for word in &commands {
             assert!(script.contains(word), "{shell}: {word}");
         }
+        // What `ctl` can be asked; fish is given no values of arguments without a flag.
+        assert!(shell == "fish" || script.contains("rotate"), "{shell}");
     }
 }
 
