@@ -40,6 +40,8 @@ pub(crate) struct CaptureCounts {
     pub(crate) received: u64,
     pub(crate) wire_bytes: u64,
     pub(crate) late: u64,
+    /// Times that packet time fell back.
+    pub(crate) clock_steps: u64,
     pub(crate) first_ns: Option<i64>,
     pub(crate) last_ns: Option<i64>,
     /// Frames dropped at each worker's queue.
@@ -346,6 +348,9 @@ impl CaptureLoop {
     fn end_hour(&mut self, mark: HourMark) -> Result<(), WorkerGone> {
         let workers = self.lanes.len();
         let mut counts = std::mem::take(&mut self.counts);
+        counts.clock_steps = self.clock.take_steps();
+        self.gauges.capture.late.fetch_add(counts.late, Relaxed);
+        self.gauges.capture.clock_steps.fetch_add(counts.clock_steps, Relaxed);
         self.counts.queue_drops = vec![0; workers];
         if self.live {
             let (now, before) = (

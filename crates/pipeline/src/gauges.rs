@@ -22,6 +22,7 @@ pub(crate) struct CaptureGauges {
     pub(crate) received: AtomicU64,
     pub(crate) wire_bytes: AtomicU64,
     pub(crate) late: AtomicU64,
+    pub(crate) clock_steps: AtomicU64,
     pub(crate) filtered: AtomicU64,
     pub(crate) input_bytes: AtomicU64,
     pub(crate) input_bytes_total: AtomicU64,
@@ -161,6 +162,8 @@ impl Gauges {
             queue_drops: drops.collect(),
             decode_panics: sum(|w| &w.decode_panics),
             late: capture.late.load(Relaxed),
+            clock_steps: capture.clock_steps.load(Relaxed),
+            evictions: sum(|w| &w.evictions),
             kernel_drops: self.live.then(|| capture.kernel_dropped.load(Relaxed)),
             interface_drops: self.live.then(|| capture.interface_dropped.load(Relaxed)),
         }
