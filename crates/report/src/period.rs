@@ -74,6 +74,8 @@ pub struct PeriodReport {
     pub sheets: Vec<Sheet>,
     /// What was watched (`coverage`), of the compared period (`coverage_before`), and the databases: these are under every table.
     pub coverage: Vec<Sheet>,
+    /// Sensor hours of the period of which rows have gone by age: what is counted over them is too low.
+    pub forgotten_sensor_hours: i64,
 }
 
 impl Sheet {

@@ -380,6 +380,8 @@ fn what_cannot_be_asked_is_said() {
         (&["--set-sizes", "1,1"], "--set-sizes"),
         (&["--from", "1970", "--by", "hour"], "20,000"),
         (&["--engine", "clickhouse"], "--url"),
+        (&["--sensor", "tap0,nobody"], "there are hours of tap0"),
+        (&["--from", "2027"], "hours from 2026-01-01T00:00Z to 2026-01-01T01:00Z"),
     ] {
         let output = report(folder.path(), flags);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -392,4 +394,45 @@ fn what_cannot_be_asked_is_said() {
     let document = json(folder.path(), &[]);
     assert_eq!(document["tables"]["totals"][0]["servers"], 0);
     assert_eq!(document["tables"]["periods"][0]["hosts"], 0);
+}
+
+#[test]
+fn what_was_forgotten_by_age_is_said() {
+    let sightings = hours::sightings(&PLAN);
+    let folder = tempfile::tempdir().unwrap();
+    let short = Retention {
+        suspected_days: 1,
+        ..Retention::default()
+    };
+    let mut archive = Archive::open(&folder.path().join(FOLDER), short).unwrap();
+    for hour in hours::hours(&PLAN, &sightings) {
+        archive.add(hour).unwrap();
+    }
+    drop(archive);
+    // The newest hour is the 36th, so the first eleven are older than a day.
+    let document = json(folder.path(), &[]);
+    assert_eq!(document["forgotten_sensor_hours"], 11 * PLAN.sensors);
+    let page = text(folder.path(), &["--table", "totals"]);
+    assert!(
+        page.contains("33 sensor hours rows have been forgotten by age"),
+        "{page}"
+    );
+    let whole = json(golden(), &[]);
+    assert_eq!(whole["forgotten_sensor_hours"], 0);
+    let late = json(folder.path(), &["--from", "2026-01-01T12:00:00Z"]);
+    assert_eq!(late["forgotten_sensor_hours"], 0);
+}
+
+#[test]
+fn a_period_that_nobody_watched_is_not_a_quiet_one() {
+    let page = text(golden(), &["--from", "2025-11", "--to", "2025-12"]);
+    assert!(
+        page.contains("Nothing of this period was watched.") && page.contains("is not known"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("0 hosts") && !page.contains("0 control servers"),
+        "{page}"
+    );
+    assert!(page.lines().all(|line| line.chars().count() <= 120), "{page}");
 }
