@@ -135,8 +135,7 @@ fn watched(summary: &Summary, about: &About) -> SensorHour {
         late: count(accounting.late),
         kernel_drops: accounting.kernel_drops.map(count),
         interface_drops: accounting.interface_drops.map(count),
-        // A file has what it has: nothing of it was missed here. Of a tap it is not counted yet.
-        gaps: accounting.kernel_drops.is_none().then_some(0),
+        gaps: Some(count(accounting.gaps.len() as u64)),
         evictions: Some(count(accounting.evictions)),
         clock_steps: Some(count(accounting.clock_steps)),
         sampling: 1.0,
