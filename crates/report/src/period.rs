@@ -8,6 +8,7 @@ mod csv;
 mod html;
 mod json;
 mod page;
+mod tiles;
 mod words;
 
 pub use csv::csv as period_csv;
