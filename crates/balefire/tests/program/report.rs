@@ -436,3 +436,22 @@ fn a_period_that_nobody_watched_is_not_a_quiet_one() {
     );
     assert!(page.lines().all(|line| line.chars().count() <= 120), "{page}");
 }
+
+/// What the README shows is what it prints.
+#[test]
+fn the_readme_shows_the_truth() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = tempfile::tempdir().unwrap();
+    let mut read = Command::cargo_bin("balefire").unwrap();
+    read.args(["read", "--quiet", "--output"]).arg(folder.path());
+    read.arg(top.join("captures/office_day.pcap")).assert().success();
+    let flags = ["--home-country", "SE", "--table", "totals,countries_by_servers"];
+    let page = text(folder.path(), &flags);
+    let readme = std::fs::read_to_string(top.join("README.md")).unwrap();
+    assert!(readme.contains(&format!("report --archive hours {}\n", flags.join(" "))));
+    let shown: Vec<String> = page
+        .lines()
+        .map(|line| format!("    {line}").trim_end().to_owned())
+        .collect();
+    assert!(readme.contains(&shown.join("\n")), "{page}");
+}
