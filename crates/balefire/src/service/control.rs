@@ -1,6 +1,6 @@
 //! The control socket: a Unix socket with mode 0660 on which the running service answers one question per connection.
 //!
-//! In: a line, one of [`WORDS`]. Out: one JSON object, and the end of the connection. What comes from the wire is made
+//! In: a line, one of [`WORDS`]; `top ID` asks what is known of one server. Out: one JSON object, and the end of the connection. What comes from the wire is made
 //! harmless here, so a client may print it. Not its job: the socket's loop (`listen`), showing answers (`ctl`).
 
 use std::fs;
@@ -21,7 +21,7 @@ use super::vitals::{State, Vitals};
 use crate::exit::Failure;
 
 /// What can be asked.
-pub(crate) const WORDS: [&str; 6] = ["status", "servers", "hosts", "countries", "reload", "shutdown"];
+pub(crate) const WORDS: [&str; 7] = ["status", "servers", "hosts", "countries", "top", "reload", "shutdown"];
 
 /// The socket's name where the settings do not give one, in the output folder.
 pub(crate) const DEFAULT_NAME: &str = ".balefire.sock";
@@ -99,6 +99,9 @@ impl Control {
             Err(error) => json!({"error": error.to_string()}),
         };
         let state = self.vitals.state();
+        if let Some(answer) = self.vitals.board().answer(&state, word) {
+            return answer;
+        }
         match word {
             "status" => self.status(&state),
             "servers" => json!({"servers": state.snapshot.servers.iter().map(server).collect::<Vec<_>>()}),
@@ -231,7 +234,7 @@ mod tests {
         let listener = bind(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
         open(listener, &Vitals::new("tap", Vec::new()), "full").unwrap();
-        for word in ["status", "servers", "hosts", "countries"] {
+        for word in ["status", "servers", "hosts", "countries", "top"] {
             let answer = ask(&path, word).unwrap();
             assert!(answer.get("error").is_none(), "{word}: {answer}");
         }

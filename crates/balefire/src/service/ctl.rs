@@ -14,7 +14,10 @@ use crate::output;
 use crate::settings::Settings;
 
 pub(crate) fn run(flags: &CtlFlags) -> Result<Exit, Failure> {
-    let answer = ask(&socket(flags)?, flags.word.name())?;
+    let answer = ask(
+        &socket_of(flags.socket.as_ref(), flags.config.as_ref())?,
+        flags.word.name(),
+    )?;
     if let Some(error) = answer["error"].as_str() {
         return Err(Failure::failed(error));
     }
@@ -30,12 +33,13 @@ pub(crate) fn run(flags: &CtlFlags) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn socket(flags: &CtlFlags) -> Result<PathBuf, Failure> {
-    if let Some(path) = &flags.socket {
+/// Where the service answers: as told, or as its settings file says.
+pub(crate) fn socket_of(socket: Option<&PathBuf>, config: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    if let Some(path) = socket {
         return Ok(path.clone());
     }
     let settings = Settings::load(&SettingFlags {
-        config: flags.config.clone(),
+        config: config.cloned(),
         ..SettingFlags::default()
     })?;
     settings.socket().ok_or_else(|| {

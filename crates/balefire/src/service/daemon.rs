@@ -46,7 +46,9 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
     let mut plan = plan(&settings, folder)?;
     let _lock = Lock::take(folder)?;
     let tap = open(&settings)?;
-    let vitals = Vitals::new(&plan.sensor, plan.table_limits()).with_tap(tap.watch());
+    let vitals = Vitals::new(&plan.sensor, plan.table_limits())
+        .with_tap(tap.watch())
+        .with_memory_cap(settings.memory().0);
     let alerts = alerts(&settings, &plan, &vitals)?;
     let control = settings.socket().map(|path| control::bind(&path)).transpose()?;
     let landlock = if settings.service.sandbox {

@@ -11,6 +11,7 @@ use balefire_pipeline::{Snapshot, TapWatch};
 use parking_lot::Mutex;
 
 use super::Attendant;
+use crate::top::Board;
 
 /// Everything that can be asked for.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct State {
     pub(crate) interfaces: Vec<(String, bool)>,
     /// Gaps of all interfaces.
     pub(crate) gaps: u64,
+    /// Most memory the run was given; 0 for unknown.
+    pub(crate) memory_cap_bytes: u64,
 }
 
 /// Hours closed since the start.
@@ -71,6 +74,7 @@ impl Beat {
 pub(crate) struct Vitals {
     state: Arc<Mutex<State>>,
     tap: Option<TapWatch>,
+    board: Board,
 }
 
 impl Vitals {
@@ -86,9 +90,22 @@ impl Vitals {
                 table_limits,
                 interfaces: Vec::new(),
                 gaps: 0,
+                memory_cap_bytes: 0,
             })),
             tap: None,
+            board: Board::default(),
         }
+    }
+
+    /// Knows the cap of `--memory`, for consoles.
+    pub(crate) fn with_memory_cap(self, bytes: u64) -> Self {
+        self.state.lock().memory_cap_bytes = bytes;
+        self
+    }
+
+    /// What consoles show beyond the state.
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
     }
 
     /// Looks after the readers of a tap, too.
@@ -116,6 +133,7 @@ impl Vitals {
 
 impl Attendant for Vitals {
     fn hour(&mut self, hour: &Summary, kept: bool) {
+        self.board.hour(hour, kept);
         let hours = &mut self.state.lock().hours;
         *(if kept { &mut hours.kept } else { &mut hours.lost }) += 1;
         hours.partial += u64::from(hour.period.partial);
@@ -146,6 +164,9 @@ impl Attendant for Vitals {
         }
         state.taken = now;
         state.snapshot = snapshot.clone();
+        let interfaces = state.interfaces.clone();
+        drop(state);
+        self.board.tick(snapshot, &interfaces);
     }
 }
 
