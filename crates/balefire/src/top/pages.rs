@@ -80,7 +80,7 @@ fn servers(view: &View) -> Sheet {
     let columns = vec![
         Column::number("#", "rank", 3, 0),
         Column::text("server", "server", 21, 26, 0),
-        Column::text("name", "name", 22, 60, 9),
+        Column::text("name", "name", 16, 60, 7),
         Column::text("cc", "cc", 2, 2, 0),
         Column::text("class", "class", 9, 9, 0),
         Column::number("score", "score", 5, 0),
@@ -88,8 +88,8 @@ fn servers(view: &View) -> Sheet {
         Column::number("interval", "interval_s", 8, 2),
         Column::number("jitter", "jitter", 6, 3),
         Column::number("check-ins", "check_ins", 9, 4),
-        Column::number("since", "first", 9, 6),
-        Column::number("last", "last", 9, 5),
+        Column::number("since", "first", 9, 9),
+        Column::number("last", "last", 9, 8),
     ];
     let now_ns = now_ns(view);
     let rows = view.servers.iter().map(|server| Row {
