@@ -6,6 +6,7 @@
 //! calls and merges, `report` prints.
 
 mod allow;
+mod around;
 mod candidate;
 mod channels;
 mod check_in;
