@@ -1,6 +1,6 @@
 //! The control socket: a Unix socket with mode 0660 on which the running service answers one question per connection.
 //!
-//! In: a line, one of [`WORDS`]; `top ID` asks what is known of one server. Out: one JSON object, and the end of the connection. What comes from the wire is made
+//! In: a line, one of [`WORDS`]. Out: one JSON object, and the end of the connection. What comes from the wire is made
 //! harmless here, so a client may print it. Not its job: the socket's loop (`listen`), showing answers (`ctl`).
 
 use std::fs;

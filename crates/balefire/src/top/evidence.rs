@@ -54,6 +54,10 @@ pub(crate) fn page(known: &Explained, width: usize, marks: impl Fn(&[f64]) -> St
     }
     lines.blank();
     lines.hosts(known);
+    lines.labelled(
+        "allow",
+        &format!("balefire allow add {} --reason ...", allow_words(&known.server)),
+    );
     lines.blank();
     lines.plain("Hosting country, not an actor. An address may be many machines, and a machine many addresses.");
     lines.lines
@@ -83,6 +87,16 @@ pub(crate) fn csv(known: &Explained) -> String {
         }
     }
     text
+}
+
+/// The server as a rule of the allowlist names it.
+fn allow_words(server: &Server) -> String {
+    match server.names.first() {
+        // The address is a relay's, which others use, too.
+        Some(name) if server.id.ends_with(&format!(" {name}")) => name.clone(),
+        _ if server.port > 0 => format!("{} --port {}", server.address, server.port),
+        _ => server.address.clone(),
+    }
 }
 
 struct Lines {

@@ -339,3 +339,116 @@ fn listed(sign: &IntelSign) -> Vec<String> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use balefire_detect::{Class, EvidenceKind, INTERVAL_BINS, IndicatorMatch, ScorePart};
+
+    use super::*;
+
+    fn found(last: u8, class: Class, hosts: &[u8]) -> ControlServer {
+        ControlServer {
+            rank: u32::from(last),
+            address: Address::v4([192, 0, 2, last]),
+            port: 443,
+            transport: Transport::TCP,
+            names: vec!["evil\u{1b}[2J.example".to_owned()],
+            country: balefire_detect::Country(*b"NL"),
+            class,
+            score: if class == Class::Confirmed { 0.0 } else { 0.9 },
+            hosts: hosts.iter().map(|last| Address::v4([10, 0, 0, *last])).collect(),
+            first_ns: 1,
+            last_ns: i64::from(last),
+            check_ins: 9,
+            behind_relay: false,
+            evidence: Vec::new(),
+        }
+    }
+
+    fn evidence() -> Evidence {
+        let mut histogram = Box::new([0; INTERVAL_BINS]);
+        histogram[8] = 7;
+        Evidence {
+            kind: EvidenceKind::ConnectionBeacon,
+            host: Address::v4([10, 0, 0, 1]),
+            name: None,
+            addresses: Vec::new(),
+            ports: vec![443],
+            keyed_by: vec!["address"],
+            interval_s: 2.0,
+            jitter: 0.1,
+            check_ins: 8,
+            first_ns: 1,
+            last_ns: 2,
+            timing: 0.9,
+            sent_bytes: None,
+            received_bytes: None,
+            score: 0.9,
+            parts: vec![ScorePart {
+                name: "timing",
+                value: 0.9,
+                log_odds: 2.2,
+                text: "named\u{202e}".to_owned(),
+            }],
+            innocent: Vec::new(),
+            missing: Vec::new(),
+            histogram,
+            hours: [0; 24],
+            recent_ns: vec![2],
+            intel: None,
+        }
+    }
+
+    #[test]
+    fn a_host_of_several_servers_is_listed_once_under_the_best() {
+        let servers = [found(1, Class::Confirmed, &[5, 6]), found(2, Class::Probable, &[6, 7])];
+        let (hosts, total) = hosts(&servers);
+        assert_eq!(total, 3);
+        let shown: Vec<_> = hosts
+            .iter()
+            .map(|host| (host.address.as_str(), host.servers, host.best.as_str(), host.score))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("10.0.0.5", 1, "192.0.2.1:443/tcp", None),
+                ("10.0.0.6", 2, "192.0.2.1:443/tcp", None),
+                ("10.0.0.7", 1, "192.0.2.2:443/tcp", Some(0.9)),
+            ]
+        );
+        assert_eq!((hosts[1].last_ns, hosts[1].countries.join(" ")), (2, "NL".to_owned()));
+    }
+
+    #[test]
+    fn behind_a_relay_the_name_tells_servers_apart() {
+        let mut relayed = found(1, Class::Probable, &[5]);
+        assert_eq!(id(&relayed), "192.0.2.1:443/tcp");
+        relayed.behind_relay = true;
+        assert_eq!(id(&relayed), "192.0.2.1:443/tcp evil\u{fffd}[2J.example");
+    }
+
+    #[test]
+    fn evidence_is_of_the_hour_and_standing_of_now() {
+        assert_eq!(explained(None, None), None);
+        let (now, mut then) = (found(1, Class::Probable, &[5, 6]), found(1, Class::Suspected, &[5]));
+        assert_eq!(explained(Some(&now), None).unwrap().signs.len(), 0);
+        let mut listed = evidence();
+        listed.intel = Some(IntelSign {
+            contact: balefire_detect::Contact::Address,
+            matches: vec![IndicatorMatch {
+                list: "list.csv".to_owned(),
+                line: 7,
+                indicator: "192.0.2.1".to_owned(),
+                label: Some("bot\nnet".to_owned()),
+            }],
+        });
+        then.evidence = vec![listed, evidence()];
+        let known = explained(Some(&now), Some(&then)).unwrap();
+        assert_eq!((known.server.class, known.server.hosts), (Grade::Probable, 2));
+        assert_eq!(known.signs[0].listed, ["192.0.2.1 in list.csv line 7: bot\u{fffd}net"]);
+        // Of behaviour, not of a list.
+        assert_eq!(known.server.interval_s, Some(2.0));
+        assert_eq!(known.signs[1].intervals, [(2.0, 7)]);
+        assert_eq!(known.signs[1].parts[0].text, "named\u{fffd}");
+    }
+}

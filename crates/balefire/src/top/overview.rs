@@ -62,8 +62,14 @@ fn found(canvas: &mut Canvas<'_>, body: Rect, view: &View) -> u16 {
     let servers = format!("{}{of_class}", thousands(view.servers_total));
     canvas.put(LABEL, y, body.width - LABEL, &servers, Tint::Strong);
     canvas.put(0, y + 1, LABEL, "hosts", Tint::Strong);
+    // Hosts are known of the servers that are listed.
+    let at_least = if view.servers_total > view.servers.len() as u64 {
+        "at least "
+    } else {
+        ""
+    };
     let hosts = format!(
-        "{} of {} controlled   servers hosted in {}",
+        "{at_least}{} of {} controlled   servers hosted in {}",
         thousands(view.hosts_total),
         thousands(view.hosts_inside),
         if countries.is_empty() {

@@ -325,6 +325,28 @@ fn exports_are_the_rows_shown() {
     assert_eq!((what.as_str(), text.lines().count()), ("evidence", 5));
 }
 
+/// The most that a service sends.
+#[test]
+fn a_thousand_servers_are_drawn() {
+    let mut full = View::clone(&view());
+    let first = full.servers[0].clone();
+    full.servers = (0..1_000)
+        .map(|number| super::view::Server {
+            id: format!("192.0.2.1:{number}/tcp"),
+            rank: number + 1,
+            ..first.clone()
+        })
+        .collect();
+    full.servers_total = 65_536;
+    let mut app = after(&chars("2"));
+    let drawn = text(&render(&full, &mut app, LOOK, Rect::new(0, 0, 80, 24)));
+    assert!(drawn.contains("1,000 of 65,536 servers"), "{drawn}");
+    assert!(drawn.contains("row 1 of 1,000"), "{drawn}");
+    app.press(Key::Char('1'), &Arc::new(full.clone()));
+    let drawn = text(&render(&full, &mut app, LOOK, Rect::new(0, 0, 80, 24)));
+    assert!(drawn.contains("at least 48 of 48,212"), "{drawn}");
+}
+
 #[test]
 fn the_model_survives_its_json() {
     let view = view();
