@@ -52,7 +52,7 @@ fn a_person_at_the_console() {
     service.stop();
     screen.until("no answer, what you see is old");
     let service = Service::start(folder.path());
-    screen.until("q quit");
+    screen.until("? help");
     screen.press(&["q"]);
     screen.until("ended 0");
     screen.is_given_back(folder.path());
@@ -72,6 +72,31 @@ fn a_signal_gives_the_terminal_back() {
         screen.until("ended 0");
         screen.is_given_back(folder.path());
     }
+}
+
+/// `^Z` is the shell's, and its `fg` brings the console back.
+#[test]
+fn the_shell_has_the_terminal_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(folder.path());
+    let program = format!(
+        "set -m; {}; stty -a > between; echo stopped; read go; fg",
+        service.top("")
+    );
+    let Some(screen) = Screen::start("shell", folder.path(), &program) else {
+        return;
+    };
+    screen.until("[1 overview]");
+    screen.press(&["2", "C-z"]);
+    screen.until("stopped");
+    assert_eq!(screen.value("#{alternate_on}"), "0");
+    let settings = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    screen.wait(|_| settings("between") == settings("before"), "the shell's terminal");
+    assert!(screen.run(&["send-keys", "Enter"]).status.success());
+    screen.until("row 1 of 7");
+    screen.press(&["q"]);
+    screen.until("ended 0");
+    screen.is_given_back(folder.path());
 }
 
 #[test]

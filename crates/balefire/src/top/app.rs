@@ -50,7 +50,9 @@ pub(crate) enum Action {
 pub(crate) enum Over {
     #[default]
     Nothing,
-    Help,
+    Help {
+        scroll: u16,
+    },
     /// A filter is being typed; this was in force before.
     Filter(String),
     /// What is known of a server; `None` until the answer is here.
@@ -144,16 +146,12 @@ impl App {
         }
         match &mut self.over {
             Over::Nothing => self.press_page(key, view),
-            Over::Help => {
-                self.over = Over::Nothing;
-                None
-            }
             Over::Filter(before) => {
                 let before = std::mem::take(before);
                 self.press_filter(key, before);
                 None
             }
-            Over::Evidence { .. } | Over::Event { .. } => self.press_reader(key),
+            Over::Help { .. } | Over::Evidence { .. } | Over::Event { .. } => self.press_reader(key),
         }
     }
 
@@ -178,7 +176,7 @@ impl App {
         let screen = self.rows.max(1);
         match key {
             Key::Char('q') => return Some(Action::Quit),
-            Key::Char('?') => self.over = Over::Help,
+            Key::Char('?') => self.over = Over::Help { scroll: 0 },
             Key::Char(digit @ '1'..='5') => {
                 self.page = Page::ALL[usize::from(digit as u8 - b'1')];
             }
@@ -305,7 +303,8 @@ impl App {
 
     fn press_reader(&mut self, key: Key) -> Option<Action> {
         let screen = u16::try_from(self.rows.max(2) - 1).unwrap_or(u16::MAX);
-        let (Over::Evidence { scroll, .. } | Over::Event { scroll, .. }) = &mut self.over else {
+        let (Over::Help { scroll } | Over::Evidence { scroll, .. } | Over::Event { scroll, .. }) = &mut self.over
+        else {
             return None;
         };
         *scroll = match key {
@@ -316,11 +315,7 @@ impl App {
             Key::Home | Key::Char('g') => 0,
             Key::End | Key::Char('G') => u16::MAX,
             Key::Char('e') => return self.export_open(),
-            Key::Char('?') => {
-                self.over = Over::Help;
-                return None;
-            }
-            Key::Escape | Key::Enter | Key::Left | Key::Backspace | Key::Char('q' | 'h') => {
+            Key::Escape | Key::Enter | Key::Left | Key::Backspace | Key::Char('q' | 'h' | '?') => {
                 self.over = Over::Nothing;
                 return None;
             }
@@ -341,7 +336,7 @@ impl App {
     pub(crate) fn scrolled(&mut self, lines: usize, fit: usize) -> u16 {
         let most = u16::try_from(lines.saturating_sub(fit)).unwrap_or(u16::MAX);
         match &mut self.over {
-            Over::Evidence { scroll, .. } | Over::Event { scroll, .. } => {
+            Over::Help { scroll } | Over::Evidence { scroll, .. } | Over::Event { scroll, .. } => {
                 *scroll = (*scroll).min(most);
                 *scroll
             }

@@ -112,13 +112,7 @@ impl Board {
         view.rates = record.rates.iter().copied().collect();
         view.events = record.events.iter().cloned().collect();
         view.hour = record.hour.clone();
-        for server in &mut view.servers {
-            let proof = record.explained.get(&server.id);
-            let sign = proof.and_then(|proof| proof.server.evidence.iter().find(|sign| sign.intel.is_none()));
-            if let Some(sign) = sign {
-                (server.interval_s, server.jitter) = (Some(sign.interval_s), Some(sign.jitter));
-            }
-        }
+        record.complete(&mut view);
         view
     }
 
@@ -158,6 +152,26 @@ impl Record {
             self.events.pop_front();
         }
         self.events.push_back(Event { time_ns, kind, text });
+    }
+
+    /// What hours that were closed know better: how a server stands now is as of its last judgement, which may be an eighth
+    /// of its check-ins ago.
+    fn complete(&self, view: &mut View) {
+        for server in &mut view.servers {
+            let Some(proof) = self.explained.get(&server.id) else {
+                continue;
+            };
+            server.last_ns = server.last_ns.max(proof.server.last_ns);
+            server.check_ins = server.check_ins.max(proof.server.check_ins);
+            if let Some(sign) = proof.server.evidence.iter().find(|sign| sign.intel.is_none()) {
+                (server.interval_s, server.jitter) = (Some(sign.interval_s), Some(sign.jitter));
+            }
+        }
+        for host in &mut view.hosts {
+            if let Some(proof) = self.explained.get(&host.best) {
+                host.last_ns = host.last_ns.max(proof.server.last_ns);
+            }
+        }
     }
 
     /// What the program said on standard error.
@@ -303,6 +317,35 @@ mod tests {
             record.events.iter().next_back().map(|event| event.text.as_str()),
             Some("now probable, was suspected: 192.0.2.1:443/tcp, NL Netherlands, score 0.97, 1 host")
         );
+    }
+
+    #[test]
+    fn an_hour_knows_the_last_check_in_better() {
+        let board = Board::default();
+        let standing = server(1, Class::Probable);
+        let mut closed = standing.clone();
+        (closed.last_ns, closed.check_ins) = (50, 12);
+        let proof = Proof {
+            start_ns: 0,
+            end_ns: 60,
+            signs: 9,
+            server: closed,
+        };
+        let id = fill::id(&standing);
+        board.0.lock().explained.insert(id.clone(), proof);
+        let vitals = crate::service::vitals::Vitals::new("tap", Vec::new());
+        let mut state = vitals.state();
+        state.snapshot.servers = vec![standing];
+        let view = board.view(&state);
+        assert_eq!((view.servers[0].last_ns, view.servers[0].check_ins), (50, 12));
+        assert_eq!(view.hosts[0].last_ns, 50);
+        let known = board.explain(&state, &id).unwrap();
+        assert_eq!((known.hour_ns, known.signs_total), (Some((0, 60)), 9));
+        let answer = board.answer(&state, &format!("top {id}")).unwrap();
+        assert_eq!(answer["server"]["id"], id);
+        let other = board.answer(&state, "top 192.0.2.9:1/tcp\u{1b}").unwrap();
+        assert_eq!(other["error"], "192.0.2.9:1/tcp\u{fffd} is not suspected now");
+        assert!(board.answer(&state, "status").is_none() && board.answer(&state, "stop").is_none());
     }
 
     #[test]

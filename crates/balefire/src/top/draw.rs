@@ -33,12 +33,13 @@ s S                        sort by the next column, the one before
 r                          turn the order round
 /                          filter: any cell; cc:NL only the column cc
                            enter keeps it, Esc drops it
-enter                      servers, hosts: how do we know? countries: its servers
+enter                      servers, hosts: how do we know? countries: its rows;
                            events: the whole text
 p                          pause: the screen stands still, nothing is missed
 e                          write the rows shown to a CSV file in this folder
 ?  q  ^L  ^Z               this page; back, or quit; draw anew; to the shell
 
+Check-ins and last are as of the last judgement (each eighth more), or hour.
 A country is that of an address (hosting), never an actor.
 A host under two countries counts once in each and once in the total.";
 
@@ -62,7 +63,7 @@ pub(crate) fn render(view: &View, app: &mut App, look: Look, area: Rect) -> Buff
     let body = Rect::new(0, 3, area.width, area.height - FRAME_ROWS);
     let lines = match &app.over {
         Over::Nothing | Over::Filter(_) => None,
-        Over::Help => Some(plain(HELP)),
+        Over::Help { .. } => Some(help(usize::from(area.width))),
         Over::Event { text, .. } => Some(plain(&evidence::wrapped(text, usize::from(area.width)).join("\n"))),
         Over::Evidence { known: None, id, .. } => Some(plain(&format!("asking for {id} ..."))),
         Over::Evidence { known: Some(known), .. } => Some(evidence::page(known, usize::from(area.width), |values| {
@@ -157,18 +158,24 @@ fn interfaces(view: &View) -> (String, Tint) {
     }
 }
 
+/// The counts go where there is no room for all.
 fn tabs(canvas: &mut Canvas<'_>, view: &View, app: &App) {
+    let tab = |number: usize, page: Page, with_count: bool| {
+        let count = page.count(view).filter(|_| with_count);
+        let count = count.map(|count| format!(" {}", thousands(count))).unwrap_or_default();
+        let (before, after) = if page == app.page { ("[", "]") } else { (" ", " ") };
+        format!("{before}{} {}{count}{after}", number + 1, page.name())
+    };
+    let all = |with_count: bool| -> Vec<String> {
+        let pages = Page::ALL.into_iter().enumerate();
+        pages.map(|(number, page)| tab(number, page, with_count)).collect()
+    };
+    let fits = |tabs: &[String]| tabs.iter().map(|tab| columns(tab) + 1).sum::<u16>() <= canvas.area().width + 1;
+    let tabs = Some(all(true)).filter(|tabs| fits(tabs)).unwrap_or_else(|| all(false));
     let mut x = 0;
-    for (number, page) in Page::ALL.into_iter().enumerate() {
-        let count = page
-            .count(view)
-            .map(|count| format!(" {}", thousands(count)))
-            .unwrap_or_default();
-        let open = page == app.page;
-        let (before, after) = if open { ("[", "]") } else { (" ", " ") };
-        let tab = format!("{before}{} {}{count}{after}", number + 1, page.name());
-        let tint = if open { Tint::Strong } else { Tint::Plain };
-        x = canvas.put(x, 1, columns(&tab), &tab, tint) + 1;
+    for (tab, page) in tabs.iter().zip(Page::ALL) {
+        let tint = if page == app.page { Tint::Strong } else { Tint::Plain };
+        x = canvas.put(x, 1, columns(tab), tab, tint) + 1;
     }
 }
 
@@ -279,6 +286,30 @@ fn caption(canvas: &mut Canvas<'_>, body: Rect, view: &View, app: &App, sheet: &
     canvas.put_right(body.width - right, body.y, right, &place, Tint::Plain);
 }
 
+/// Keys at the left, what they do beside them, broken where the screen is narrow.
+fn help(width: usize) -> Vec<Line> {
+    const KEYS: usize = 27;
+    let mut page = String::new();
+    for line in HELP.lines() {
+        let (keys, text) = match line.split_at_checked(KEYS) {
+            Some((keys, text)) if keys.ends_with("  ") => (keys, text),
+            _ => ("", line),
+        };
+        for (row, text) in evidence::wrapped(text, width.saturating_sub(keys.len()))
+            .iter()
+            .enumerate()
+        {
+            let keys = if row == 0 {
+                keys.to_owned()
+            } else {
+                " ".repeat(keys.len())
+            };
+            page.push_str(&format!("{keys}{text}\n"));
+        }
+    }
+    plain(&page)
+}
+
 fn plain(text: &str) -> Vec<Line> {
     text.lines()
         .map(|line| Line {
@@ -300,18 +331,17 @@ fn foot(canvas: &mut Canvas<'_>, app: &App) {
     let area = canvas.area();
     let y = area.height - 1;
     let keys = match &app.over {
-        Over::Help => "any key: back",
         Over::Filter(_) => {
             let prompt = format!("/{}_", app.pane().sorting.filter);
             canvas.put(0, y, area.width, &prompt, Tint::Strong);
             return;
         }
         Over::Evidence { .. } => "j k space b g G scroll   e export as CSV   q back",
-        Over::Event { .. } => "j k scroll   q back",
+        Over::Help { .. } | Over::Event { .. } => "j k space b g G scroll   q back",
         Over::Nothing if app.page == Page::Overview => {
-            "1-5 tab pages   enter servers   e export   p pause   ? help   q quit"
+            "? help   q quit   1-5 tab pages   enter servers   e export   p pause"
         }
-        Over::Nothing => "/ filter  s sort  r reverse  enter open  e export  p pause  ? help  q quit",
+        Over::Nothing => "? help  q quit  / filter  s sort  r reverse  enter open  e export  p pause",
     };
     match (&app.message, &app.trouble) {
         (Some(message), _) => canvas.put(0, y, area.width, message, Tint::Strong),

@@ -122,6 +122,10 @@ pub(crate) fn explained(now: Option<&ControlServer>, then: Option<&ControlServer
     let shown = now.or(then)?;
     let signs = then.map(|then| &then.evidence[..]).unwrap_or_default();
     let mut of_server = server(shown);
+    if let Some(then) = then {
+        of_server.last_ns = of_server.last_ns.max(then.last_ns);
+        of_server.check_ins = of_server.check_ins.max(then.check_ins);
+    }
     if let Some(best) = signs.iter().find(|sign| sign.intel.is_none()) {
         (of_server.interval_s, of_server.jitter) = (Some(best.interval_s), Some(best.jitter));
     }

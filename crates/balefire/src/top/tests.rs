@@ -296,6 +296,21 @@ fn an_answer_that_nobody_waits_for_any_more_is_dropped() {
 }
 
 #[test]
+fn help_is_whole_on_the_smallest_screen() {
+    let mut app = after(&chars("?"));
+    let first = screen(&mut app, LOOK, 60, 16);
+    app.press(Key::Char('G'), &view());
+    let last = screen(&mut app, LOOK, 60, 16);
+    assert!(
+        first.contains("1 to 5, tab") && last.contains("total."),
+        "{first}\n{last}"
+    );
+    assert!(!first.contains('…'), "{first}");
+    press(&mut app, &chars("?"));
+    assert!(matches!(app.over, Over::Nothing));
+}
+
+#[test]
 fn a_pause_holds_the_view_that_was_shown() {
     let mut app = after(&chars("p"));
     assert!(app.paused.is_some());
