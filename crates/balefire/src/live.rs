@@ -54,7 +54,8 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
         .take()
         .map(|(archive, about)| Keeper::for_tap(archive, about));
     let mut console = Console::for_tap(plan.hours.as_ref(), keeper, plan.quiet, every);
-    let vitals = Vitals::new(&plan.sensor, plan.table_limits()).with_memory_cap(settings.memory().0);
+    let vitals = Vitals::new(&plan.sensor, plan.table_limits());
+    vitals.know_memory_cap(settings.memory().0);
     console.attend(Box::new(vitals.clone()));
     if let Some(file) = &flags.alerts {
         let per_hour = settings.alerts.per_server_hourly.size() as u32;

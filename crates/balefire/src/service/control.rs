@@ -21,7 +21,7 @@ use super::vitals::{State, Vitals};
 use crate::exit::Failure;
 
 /// What can be asked.
-pub(crate) const WORDS: [&str; 7] = ["status", "servers", "hosts", "countries", "top", "reload", "shutdown"];
+pub(crate) const WORDS: [&str; 6] = ["status", "servers", "hosts", "countries", "reload", "shutdown"];
 
 /// The socket's name where the settings do not give one, in the output folder.
 pub(crate) const DEFAULT_NAME: &str = ".balefire.sock";
@@ -86,22 +86,21 @@ impl Answerer for Control {
             return None;
         }
         let line = question.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let word = String::from_utf8_lossy(line);
-        let answer = self.about(word.trim());
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim();
+        let (word, about) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let answer = self.about(word, about.trim());
         Some(format!("{answer}\n").into_bytes())
     }
 }
 
 impl Control {
-    fn about(&self, word: &str) -> Value {
+    fn about(&self, word: &str, about: &str) -> Value {
         let signal = |signal| match kill_process(getpid(), signal) {
             Ok(()) => json!({"done": word}),
             Err(error) => json!({"error": error.to_string()}),
         };
         let state = self.vitals.state();
-        if let Some(answer) = self.vitals.board().answer(&state, word) {
-            return answer;
-        }
         match word {
             "status" => self.status(&state),
             "servers" => json!({"servers": state.snapshot.servers.iter().map(server).collect::<Vec<_>>()}),
@@ -109,6 +108,8 @@ impl Control {
             "countries" => json!({"countries": countries(&state)}),
             "reload" => signal(Signal::HUP),
             "shutdown" => signal(Signal::TERM),
+            // What consoles ask, not people.
+            "top" => self.vitals.board().answer(&state, about),
             other => json!({"error": format!("{:?} is none of {}", clean(other), WORDS.join(", "))}),
         }
     }
@@ -234,7 +235,7 @@ mod tests {
         let listener = bind(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
         open(listener, &Vitals::new("tap", Vec::new()), "full").unwrap();
-        for word in ["status", "servers", "hosts", "countries", "top"] {
+        for word in ["status", "servers", "hosts", "countries"] {
             let answer = ask(&path, word).unwrap();
             assert!(answer.get("error").is_none(), "{word}: {answer}");
         }

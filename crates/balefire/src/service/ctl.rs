@@ -14,10 +14,7 @@ use crate::output;
 use crate::settings::Settings;
 
 pub(crate) fn run(flags: &CtlFlags) -> Result<Exit, Failure> {
-    let answer = ask(
-        &socket_of(flags.socket.as_ref(), flags.config.as_ref())?,
-        flags.word.name(),
-    )?;
+    let answer = ask(&socket(flags)?, flags.word.name())?;
     if let Some(error) = answer["error"].as_str() {
         return Err(Failure::failed(error));
     }
@@ -31,6 +28,10 @@ pub(crate) fn run(flags: &CtlFlags) -> Result<Exit, Failure> {
         output::print(&lines)?;
     }
     Ok(Exit::Done)
+}
+
+fn socket(flags: &CtlFlags) -> Result<PathBuf, Failure> {
+    socket_of(flags.socket.as_ref(), flags.config.as_ref())
 }
 
 /// Where the service answers: as told, or as its settings file says.

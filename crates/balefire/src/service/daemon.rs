@@ -46,9 +46,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
     let mut plan = plan(&settings, folder)?;
     let _lock = Lock::take(folder)?;
     let tap = open(&settings)?;
-    let vitals = Vitals::new(&plan.sensor, plan.table_limits())
-        .with_tap(tap.watch())
-        .with_memory_cap(settings.memory().0);
+    let vitals = Vitals::new(&plan.sensor, plan.table_limits()).with_tap(tap.watch());
     let alerts = alerts(&settings, &plan, &vitals)?;
     let control = settings.socket().map(|path| control::bind(&path)).transpose()?;
     let landlock = if settings.service.sandbox {
@@ -80,6 +78,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
         plan.quiet,
         Duration::from_secs(EVERY_IN_A_LOG),
     );
+    vitals.know_memory_cap(settings.memory().0);
     console.attend(Box::new(vitals.clone()));
     if let Some(alerts) = alerts {
         console.attend(Box::new(alerts));

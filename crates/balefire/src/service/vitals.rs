@@ -17,6 +17,8 @@ use crate::top::Board;
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) sensor: String,
+    /// Most memory the run was given; 0 for unknown.
+    pub(crate) memory_cap_bytes: u64,
     pub(crate) snapshot: Snapshot,
     /// When the snapshot was taken.
     pub(crate) taken: Instant,
@@ -30,8 +32,6 @@ pub(crate) struct State {
     pub(crate) interfaces: Vec<(String, bool)>,
     /// Gaps of all interfaces.
     pub(crate) gaps: u64,
-    /// Most memory the run was given; 0 for unknown.
-    pub(crate) memory_cap_bytes: u64,
 }
 
 /// Hours closed since the start.
@@ -73,15 +73,17 @@ impl Beat {
 #[derive(Clone, Debug)]
 pub(crate) struct Vitals {
     state: Arc<Mutex<State>>,
-    tap: Option<TapWatch>,
     board: Board,
+    tap: Option<TapWatch>,
 }
 
 impl Vitals {
     pub(crate) fn new(sensor: &str, table_limits: Vec<(&'static str, u64)>) -> Self {
         Self {
+            board: Board::default(),
             state: Arc::new(Mutex::new(State {
                 sensor: sensor.to_owned(),
+                memory_cap_bytes: 0,
                 snapshot: Snapshot::default(),
                 taken: Instant::now(),
                 hours: Hours::default(),
@@ -90,28 +92,25 @@ impl Vitals {
                 table_limits,
                 interfaces: Vec::new(),
                 gaps: 0,
-                memory_cap_bytes: 0,
             })),
             tap: None,
-            board: Board::default(),
         }
-    }
-
-    /// Knows the cap of `--memory`, for consoles.
-    pub(crate) fn with_memory_cap(self, bytes: u64) -> Self {
-        self.state.lock().memory_cap_bytes = bytes;
-        self
-    }
-
-    /// What consoles show beyond the state.
-    pub(crate) fn board(&self) -> &Board {
-        &self.board
     }
 
     /// Looks after the readers of a tap, too.
     pub(crate) fn with_tap(mut self, watch: TapWatch) -> Self {
         self.tap = Some(watch);
         self
+    }
+
+    /// The cap of `--memory`, for consoles.
+    pub(crate) fn know_memory_cap(&self, bytes: u64) {
+        self.state.lock().memory_cap_bytes = bytes;
+    }
+
+    /// What consoles show beyond the state.
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
     }
 
     /// A copy of it all.
@@ -133,15 +132,17 @@ impl Vitals {
 
 impl Attendant for Vitals {
     fn hour(&mut self, hour: &Summary, kept: bool) {
-        self.board.hour(hour, kept);
         let hours = &mut self.state.lock().hours;
         *(if kept { &mut hours.kept } else { &mut hours.lost }) += 1;
         hours.partial += u64::from(hour.period.partial);
         hours.last_end_ns = Some(hour.period.end_ns);
         hours.last_closed = Some(SystemTime::now());
+        self.board.hour(hour, kept);
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {
+        let interfaces = self.tap.as_ref().map(TapWatch::lost).unwrap_or_default();
+        self.board.tick(snapshot, &interfaces);
         let mut state = self.state.lock();
         let now = Instant::now();
         let threads = snapshot.threads.iter();
@@ -164,9 +165,6 @@ impl Attendant for Vitals {
         }
         state.taken = now;
         state.snapshot = snapshot.clone();
-        let interfaces = state.interfaces.clone();
-        drop(state);
-        self.board.tick(snapshot, &interfaces);
     }
 }
 

@@ -128,17 +128,17 @@ impl Board {
         Some(explained)
     }
 
-    /// The answer to `top` and `top ID` on the control socket; `None` for any other question.
-    pub(crate) fn answer(&self, state: &State, question: &str) -> Option<Value> {
-        let value = |value: Result<Value, serde_json::Error>| value.unwrap_or_else(|error| failed(&error.to_string()));
-        match question.split_once(' ') {
-            None if question == "top" => Some(value(serde_json::to_value(self.view(state)))),
-            Some(("top", id)) => Some(self.explain(state, id.trim()).map_or_else(
-                || failed(&format!("{} is not suspected now", clean(id.trim()))),
-                |explained| value(serde_json::to_value(explained)),
-            )),
-            _ => None,
-        }
+    /// The answer to `top` and `top ID` on the control socket.
+    pub(crate) fn answer(&self, state: &State, id: &str) -> Value {
+        let answer = if id.is_empty() {
+            serde_json::to_value(self.view(state))
+        } else {
+            match self.explain(state, id) {
+                Some(explained) => serde_json::to_value(explained),
+                None => return failed(&format!("{} is not suspected now", clean(id))),
+            }
+        };
+        answer.unwrap_or_else(|error| failed(&error.to_string()))
     }
 }
 
@@ -341,11 +341,11 @@ mod tests {
         assert_eq!(view.hosts[0].last_ns, 50);
         let known = board.explain(&state, &id).unwrap();
         assert_eq!((known.hour_ns, known.signs_total), (Some((0, 60)), 9));
-        let answer = board.answer(&state, &format!("top {id}")).unwrap();
+        let answer = board.answer(&state, &id);
         assert_eq!(answer["server"]["id"], id);
-        let other = board.answer(&state, "top 192.0.2.9:1/tcp\u{1b}").unwrap();
+        let other = board.answer(&state, "192.0.2.9:1/tcp\u{1b}");
         assert_eq!(other["error"], "192.0.2.9:1/tcp\u{fffd} is not suspected now");
-        assert!(board.answer(&state, "status").is_none() && board.answer(&state, "stop").is_none());
+        assert_eq!(board.answer(&state, "")["schema"], "balefire-top/1");
     }
 
     #[test]

@@ -97,7 +97,12 @@ impl Source for Attached {
     }
 
     fn explain(&mut self, id: &str) -> Result<Explained, String> {
-        self.ask(&format!("top {id}"))
+        let explained: Explained = self.ask(&format!("top {id}"))?;
+        if explained.server.id == id {
+            Ok(explained)
+        } else {
+            Err("the service's answer is of an other server".to_owned())
+        }
     }
 }
 
