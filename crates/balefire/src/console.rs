@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use balefire_detect::{Address, Class, ControlServer, Summary, Transport};
+use balefire_detect::{Address, Class, ControlServer, State, Summary, Transport};
 use balefire_pipeline::{Observer, PipelineError, Snapshot};
 use balefire_report::{
     HourFiles, LiveQueue, LiveRow, Style, Written, live_header, live_news, live_row, rfc3339, thousands,
@@ -241,6 +241,12 @@ impl Observer for Console<'_> {
             attendant.hour(hour, is_kept);
         }
         kept
+    }
+
+    fn state(&mut self, mut state: State) {
+        for attendant in &mut self.attendants {
+            attendant.state(&mut state);
+        }
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {

@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Read(ReadFlags),
     /// Find control servers on a network interface, until SIGINT or SIGTERM.
     Live(LiveFlags),
-    /// Watch a tap for months: what `live` does, from a settings file, as a service. SIGTERM ends it, SIGHUP checks the file.
+    /// Watch a tap for months: what `live` does, from a settings file, as a service. SIGTERM ends it, SIGHUP reads the file anew.
     Run(RunFlags),
     /// Ask the running service.
     Ctl(CtlFlags),
@@ -63,6 +63,20 @@ pub(crate) enum Command {
     /// Check a settings file, or print the settings in effect.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print completions for a shell.
+    #[command(hide = true)]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages.
+    #[command(hide = true)]
+    Man {
+        /// The folder they go to.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -206,7 +220,7 @@ pub(crate) struct LiveFlags {
     pub(crate) output: OutputFlags,
 }
 
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RunFlags {
     /// Interfaces to listen on; may be repeated. [default: service.interfaces of the settings file]
     #[arg(short, long, value_name = "IFACE")]
@@ -225,6 +239,27 @@ pub(crate) struct CtlFlags {
     /// What to ask, or to ask for.
     #[arg(value_enum)]
     pub(crate) word: CtlWord,
+
+    /// why: a server or a host, as ADDRESS, ADDRESS:PORT or NAME. allow: a server that is to be allowed, as `balefire allow add`
+    /// takes it, with --reason; without one the rules in force are shown.
+    #[arg(value_name = "ABOUT")]
+    pub(crate) about: Option<String>,
+
+    /// allow: why; it is shown with what the rule hides.
+    #[arg(long, value_name = "TEXT", requires = "about")]
+    pub(crate) reason: Option<String>,
+
+    /// allow: only at this port.
+    #[arg(long, value_name = "PORT", requires = "reason")]
+    pub(crate) port: Option<u16>,
+
+    /// allow: only for this host inside, or hosts of this network.
+    #[arg(long, value_name = "ADDRESS|CIDR", requires = "reason")]
+    pub(crate) host: Option<String>,
+
+    /// allow: the first day on which it no longer holds, as 2027-01-31.
+    #[arg(long, value_name = "DATE", requires = "reason")]
+    pub(crate) expires: Option<String>,
 
     /// The service's socket. [default: service.socket of the settings file, or .balefire.sock in its output folder]
     #[arg(long, value_name = "PATH")]
@@ -263,14 +298,22 @@ pub(crate) struct TopFlags {
 pub(crate) enum CtlWord {
     /// How it is: packets, losses, tables, threads, hours, rights.
     Status,
+    /// Every counter: packets by where they ended, queues, latency, tables with their limits.
+    Stats,
     /// Control servers as they stand.
     Servers,
     /// Controlled hosts and their servers.
     Hosts,
     /// Hosting countries.
     Countries,
-    /// Read and check the settings file, as SIGHUP does.
+    /// Why a server is suspected: its evidence in the last closed hour, and how it stands.
+    Why,
+    /// The allowlist in force; with a server and --reason, one rule more in its file, put in force.
+    Allow,
+    /// Read settings, lists and country database anew, as SIGHUP does, and say what came of it.
     Reload,
+    /// Open alert files anew, once they were moved away.
+    Rotate,
     /// End in order, as SIGTERM does.
     Shutdown,
 }
@@ -279,10 +322,14 @@ impl CtlWord {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Status => "status",
+            Self::Stats => "stats",
             Self::Servers => "servers",
             Self::Hosts => "hosts",
             Self::Countries => "countries",
+            Self::Why => "why",
+            Self::Allow => "allow",
             Self::Reload => "reload",
+            Self::Rotate => "rotate",
             Self::Shutdown => "shutdown",
         }
     }

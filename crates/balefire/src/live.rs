@@ -17,7 +17,7 @@ use crate::lists;
 use crate::output;
 use crate::plan::Plan;
 use crate::run::{self, Title};
-use crate::service::alerts::{Alerts, Output as AlertOutput, Outputs};
+use crate::service::alerts::{Alerts, Orders, Output as AlertOutput, Outputs};
 use crate::service::metrics;
 use crate::service::vitals::Vitals;
 use crate::settings::Settings;
@@ -58,9 +58,9 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
     vitals.know_memory_cap(settings.memory().0);
     console.attend(Box::new(vitals.clone()));
     if let Some(file) = &flags.alerts {
-        let per_hour = settings.alerts.per_server_hourly.size() as u32;
+        let orders = Arc::new(Orders::with_limit(settings.alerts.per_server_hourly.size() as u32));
         let outputs = Outputs::new(vec![AlertOutput::file(file)?]);
-        console.attend(Box::new(Alerts::new(&plan.sensor, per_hour, outputs, vitals.clone())));
+        console.attend(Box::new(Alerts::new(&plan.sensor, orders, outputs, vitals.clone())));
     }
     if flags.metrics.is_some()
         && let Some(address) = settings.metrics.listen.0

@@ -17,6 +17,7 @@ mod lists;
 mod live;
 mod logs;
 mod output;
+mod pages;
 mod plan;
 mod profile;
 mod read;
@@ -63,5 +64,7 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
         Command::Intel(command) => intel::run(&command),
         Command::Allow(command) => allow::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Completions { shell } => pages::completions(shell),
+        Command::Man { folder } => pages::man(&folder),
     }
 }

@@ -334,6 +334,7 @@ impl Worker {
             number: mark.number,
             part,
             counts,
+            state: None,
         });
     }
 }

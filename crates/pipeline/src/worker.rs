@@ -67,6 +67,7 @@ pub(crate) struct Worker {
     pub(crate) tracker: Tracker,
     pub(crate) detector: Detector,
     pub(crate) keep_timelines: bool,
+    pub(crate) keep_state: bool,
     pub(crate) watch: Watch,
 }
 
@@ -171,11 +172,13 @@ impl Worker {
             self.tracker.advance(mark.period.end_ns, &mut self.detector);
         }
         let part = Box::new(self.detector.close_hour());
+        let state = self.keep_state.then(|| (self.number, self.detector.save()));
         // The collector outlives the workers; if it failed, the run is ending anyway.
         let _ = self.reports.send(Report::Part {
             number: mark.number,
             part,
             counts,
+            state,
         });
         self.watch.lap(Stage::Close);
     }

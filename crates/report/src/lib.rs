@@ -36,4 +36,4 @@ pub use place::socket_with_protocol;
 pub use style::Style;
 pub use table::{Heading, Unit, accounting_line, table};
 pub use text::{clean, csv_cell};
-pub use why::why;
+pub use why::{is_asked, why};

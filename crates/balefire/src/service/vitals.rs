@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use balefire_detect::Summary;
+use balefire_detect::{Accounting, ControlServer, Summary};
 use balefire_pipeline::{Snapshot, TapWatch};
 use parking_lot::Mutex;
 
@@ -23,6 +23,8 @@ pub(crate) struct State {
     /// When the snapshot was taken.
     pub(crate) taken: Instant,
     pub(crate) hours: Hours,
+    /// The last closed hour: its servers with their evidence, as many as a snapshot has, and what the allowlist hid.
+    pub(crate) last_hour: Option<Arc<Summary>>,
     /// Of every thread: since when its beats stand still.
     pub(crate) threads: Vec<Beat>,
     pub(crate) alerts: AlertCounts,
@@ -87,6 +89,7 @@ impl Vitals {
                 snapshot: Snapshot::default(),
                 taken: Instant::now(),
                 hours: Hours::default(),
+                last_hour: None,
                 threads: Vec::new(),
                 alerts: AlertCounts::default(),
                 table_limits,
@@ -132,7 +135,14 @@ impl Vitals {
 
 impl Attendant for Vitals {
     fn hour(&mut self, hour: &Summary, kept: bool) {
-        let hours = &mut self.state.lock().hours;
+        let servers = hour.servers.iter().take(SHOWN_SERVERS).cloned().collect();
+        let closed = Summary {
+            allowed: hour.allowed.clone(),
+            ..narrowed(hour, servers)
+        };
+        let mut state = self.state.lock();
+        state.last_hour = Some(Arc::new(closed));
+        let hours = &mut state.hours;
         *(if kept { &mut hours.kept } else { &mut hours.lost }) += 1;
         hours.partial += u64::from(hour.period.partial);
         hours.last_end_ns = Some(hour.period.end_ns);
@@ -165,6 +175,26 @@ impl Attendant for Vitals {
         }
         state.taken = now;
         state.snapshot = snapshot.clone();
+    }
+}
+
+/// Servers of the last hour that are kept: as many as a snapshot shows.
+const SHOWN_SERVERS: usize = 1000;
+
+/// An hour with these servers, and without what an hour has in great numbers.
+pub(super) fn narrowed(hour: &Summary, servers: Vec<ControlServer>) -> Summary {
+    Summary {
+        period: hour.period,
+        first_packet_ns: hour.first_packet_ns,
+        last_packet_ns: hour.last_packet_ns,
+        accounting: Accounting::default(),
+        totals: hour.totals,
+        servers,
+        countries: Vec::new(),
+        country_source: hour.country_source.clone(),
+        peers: Vec::new(),
+        intel: Vec::new(),
+        allowed: balefire_detect::Allowed::default(),
     }
 }
 
