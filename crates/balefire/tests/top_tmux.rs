@@ -292,6 +292,8 @@ impl Drop for Service {
 /// A terminal of 80 x 24 in a tmux server of its own, with a shell that runs one program.
 struct Screen {
     server: String,
+    /// Where the tmux server's socket is, so that nothing is left of it.
+    folder: PathBuf,
 }
 
 impl Screen {
@@ -301,7 +303,10 @@ impl Screen {
             return None;
         }
         let server = format!("balefire-{name}-{}", std::process::id());
-        let screen = Self { server };
+        let screen = Self {
+            server,
+            folder: folder.to_owned(),
+        };
         // The program's number is on the screen's shell, so that a signal reaches it and nothing else.
         let script = format!("stty -a > before; {program}; echo ended $?; stty -a > after; sleep 60");
         let script_file = folder.join(format!("{name}.sh"));
@@ -322,6 +327,7 @@ impl Screen {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("tmux");
         command.args(["-u", "-L", &self.server]).args(arguments);
+        command.env("TMUX_TMPDIR", &self.folder);
         command
     }
 

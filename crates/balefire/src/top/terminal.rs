@@ -155,7 +155,8 @@ mod tests {
             let server = format!("balefire-panic-{}", std::process::id());
             let mut command = std::process::Command::new("tmux");
             command.args(["-u", "-L", &server]).args(arguments);
-            command.env_remove("TMUX").current_dir(folder.path()).output()
+            command.env_remove("TMUX").env("TMUX_TMPDIR", folder.path());
+            command.current_dir(folder.path()).output()
         };
         let test = env::current_exe().unwrap();
         let script = format!(
