@@ -113,6 +113,11 @@ fn list(flags: &AllowlistFlags) -> Result<(), Failure> {
 }
 
 fn add(flags: &AllowAddFlags) -> Result<(), Failure> {
+    output::print(&(append(flags)? + "\n"))
+}
+
+/// Adds a rule to the file, and says so in a line.
+pub(crate) fn append(flags: &AllowAddFlags) -> Result<String, Failure> {
     let path = path_of(flags.allowlist.as_ref(), flags.config.as_ref())?;
     let before = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -132,8 +137,8 @@ fn add(flags: &AllowAddFlags) -> Result<(), Failure> {
     let rules = parse(&after).map_err(|error| Failure::usage(format!("{error}; nothing was added")))?;
     replace(&path, &after).map_err(|error| Failure::failed(format!("{name}: {error}; nothing was added")))?;
     let last = rules.rules().last().map(|rule| clean(rule.text())).unwrap_or_default();
-    output::print(&format!(
-        "{name}: added {last}; {} rules\n",
+    Ok(format!(
+        "{name}: added {last}; {} rules",
         thousands(rules.rules().len() as u64)
     ))
 }

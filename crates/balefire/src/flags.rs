@@ -34,10 +34,12 @@ pub(crate) enum Command {
     Read(ReadFlags),
     /// Find control servers on a network interface, until SIGINT or SIGTERM.
     Live(LiveFlags),
-    /// Watch a tap for months: what `live` does, from a settings file, as a service. SIGTERM ends it, SIGHUP checks the file.
+    /// Watch a tap for months: what `live` does, from a settings file, as a service. SIGTERM ends it, SIGHUP reads the file anew.
     Run(RunFlags),
     /// Ask the running service.
     Ctl(CtlFlags),
+    /// Watch the running service: a full-screen console over its control socket.
+    Top(TopFlags),
     /// Only count: packets, bytes, addresses; no detection. Prints one JSON object.
     Stats(StatsFlags),
     /// Write a made-up capture: offices, services, and the beacons you plant among them.
@@ -61,6 +63,20 @@ pub(crate) enum Command {
     /// Check a settings file, or print the settings in effect.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print completions for a shell.
+    #[command(hide = true)]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages.
+    #[command(hide = true)]
+    Man {
+        /// The folder they go to.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -189,6 +205,10 @@ pub(crate) struct LiveFlags {
     #[arg(long, value_name = "SECONDS", help_heading = "Capture")]
     pub(crate) duration: Option<u64>,
 
+    /// Rows of live figures in place of the full-screen console, as without a terminal.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) plain: bool,
+
     /// Seconds between rows of live figures. [default: 1 on a terminal, 60 otherwise]
     #[arg(long, value_name = "SECONDS", help_heading = "Output", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) every: Option<u64>,
@@ -200,7 +220,7 @@ pub(crate) struct LiveFlags {
     pub(crate) output: OutputFlags,
 }
 
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RunFlags {
     /// Interfaces to listen on; may be repeated. [default: service.interfaces of the settings file]
     #[arg(short, long, value_name = "IFACE")]
@@ -220,6 +240,27 @@ pub(crate) struct CtlFlags {
     #[arg(value_enum)]
     pub(crate) word: CtlWord,
 
+    /// why: a server or a host, as ADDRESS, ADDRESS:PORT or NAME. allow: a server that is to be allowed, as `balefire allow add`
+    /// takes it, with --reason; without one the rules in force are shown.
+    #[arg(value_name = "ABOUT")]
+    pub(crate) about: Option<String>,
+
+    /// allow: why; it is shown with what the rule hides.
+    #[arg(long, value_name = "TEXT", requires = "about")]
+    pub(crate) reason: Option<String>,
+
+    /// allow: only at this port.
+    #[arg(long, value_name = "PORT", requires = "reason")]
+    pub(crate) port: Option<u16>,
+
+    /// allow: only for this host inside, or hosts of this network.
+    #[arg(long, value_name = "ADDRESS|CIDR", requires = "reason")]
+    pub(crate) host: Option<String>,
+
+    /// allow: the first day on which it no longer holds, as 2027-01-31.
+    #[arg(long, value_name = "DATE", requires = "reason")]
+    pub(crate) expires: Option<String>,
+
     /// The service's socket. [default: service.socket of the settings file, or .balefire.sock in its output folder]
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
@@ -233,19 +274,46 @@ pub(crate) struct CtlFlags {
     pub(crate) json: bool,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct TopFlags {
+    /// The service's socket. [default: service.socket of the settings file, or .balefire.sock in its output folder]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// The service's settings file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Lines in place of the full-screen console, as without a terminal.
+    #[arg(long)]
+    pub(crate) plain: bool,
+
+    /// Seconds between lines.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every: u64,
+}
+
 /// What the service answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CtlWord {
     /// How it is: packets, losses, tables, threads, hours, rights.
     Status,
+    /// Every counter: packets by where they ended, queues, latency, tables with their limits.
+    Stats,
     /// Control servers as they stand.
     Servers,
     /// Controlled hosts and their servers.
     Hosts,
     /// Hosting countries.
     Countries,
-    /// Read and check the settings file, as SIGHUP does.
+    /// Why a server is suspected: its evidence in the last closed hour, and how it stands.
+    Why,
+    /// The allowlist in force; with a server and --reason, one rule more in its file, put in force.
+    Allow,
+    /// Read settings, lists and country database anew, as SIGHUP does, and say what came of it.
     Reload,
+    /// Open alert files anew, once they were moved away.
+    Rotate,
     /// End in order, as SIGTERM does.
     Shutdown,
 }
@@ -254,10 +322,14 @@ impl CtlWord {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Status => "status",
+            Self::Stats => "stats",
             Self::Servers => "servers",
             Self::Hosts => "hosts",
             Self::Countries => "countries",
+            Self::Why => "why",
+            Self::Allow => "allow",
             Self::Reload => "reload",
+            Self::Rotate => "rotate",
             Self::Shutdown => "shutdown",
         }
     }

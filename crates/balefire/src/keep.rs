@@ -7,17 +7,31 @@
 //! months: its hours go into the archive as they close, and one that cannot be written waits for better times.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use balefire_archive::{About, Added, Archive, ArchiveError, Hour, Waiting};
 use balefire_detect::Summary;
+use parking_lot::Mutex;
 
 /// Hours of a tap that wait for a disk with room: two days. Beyond, the oldest is lost, and counted.
 const MOST_UNWRITTEN: usize = 48;
+
+/// The hash of what decides findings, where it changes while a run goes on; clones are of the same run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Decided(Arc<Mutex<Option<String>>>);
+
+impl Decided {
+    /// Hours that close from now on were decided by these settings.
+    pub(crate) fn replace(&self, settings_hash: String) {
+        *self.0.lock() = Some(settings_hash);
+    }
+}
 
 /// The archive's side of a run.
 pub(crate) struct Keeper {
     archive: Archive,
     about: About,
+    decided: Decided,
     /// Hours of files, until the run is over; `None` for a tap.
     waiting: Option<Waiting>,
     unwritten: VecDeque<Hour>,
@@ -40,6 +54,7 @@ impl Keeper {
         Self {
             archive,
             about,
+            decided: Decided::default(),
             waiting,
             unwritten: VecDeque::new(),
             added: [0; 5],
@@ -47,8 +62,16 @@ impl Keeper {
         }
     }
 
+    /// Whom to tell when the settings change.
+    pub(crate) fn decided(&self) -> Decided {
+        self.decided.clone()
+    }
+
     /// An hour has closed.
     pub(crate) fn hour(&mut self, hour: &Summary) -> Result<(), ArchiveError> {
+        if let Some(hash) = self.decided.0.lock().take() {
+            self.about.settings_hash = hash;
+        }
         let record = Hour::from_summary(hour, &self.about);
         let ready = match &mut self.waiting {
             Some(waiting) => waiting.push(record),

@@ -17,6 +17,7 @@ mod lists;
 mod live;
 mod logs;
 mod output;
+mod pages;
 mod plan;
 mod profile;
 mod read;
@@ -27,6 +28,7 @@ mod settings;
 mod signals;
 mod stats;
 mod synth;
+mod top;
 mod values;
 
 use std::process::ExitCode;
@@ -52,6 +54,7 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
         Command::Live(flags) => live::run(&flags),
         Command::Run(flags) => service::daemon::run(&flags),
         Command::Ctl(flags) => service::ctl::run(&flags),
+        Command::Top(flags) => top::run(&flags),
         Command::Stats(flags) => stats::run(&flags),
         Command::Synth(flags) => synth::run(&flags),
         Command::Archive(command) => archive::run(&command),
@@ -61,5 +64,7 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
         Command::Intel(command) => intel::run(&command),
         Command::Allow(command) => allow::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Completions { shell } => pages::completions(shell),
+        Command::Man { folder } => pages::man(&folder),
     }
 }

@@ -38,8 +38,16 @@ fn a_service_from_ready_to_stopped() {
     let back = Instant::now();
     service.until_lost_is(0);
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
-    let second = link.replay(&capture);
+    // Reloads, good and broken, while packets come: none may be missed for them.
+    let second = std::thread::scope(|scope| {
+        let replay = scope.spawn(|| link.replay(&capture));
+        for round in 0..20 {
+            service.reloads(round % 2 == 0);
+        }
+        replay.join().unwrap()
+    });
     service.until("balefire_packets_received_total", first + second);
+    service.rotates();
 
     fs::write(folder.path().join("balefire.toml"), "[run\n").unwrap();
     service.signal("HUP");
@@ -58,6 +66,39 @@ fn a_service_from_ready_to_stopped() {
         service.threads()
     );
     check_hours(&folder.path().join("out"), first + second);
+    restarts(&link, folder.path());
+}
+
+/// What was learnt is there again; a damaged state is refused by name, and the service watches all the same.
+fn restarts(link: &Link, folder: &Path) {
+    let state = folder.join("out/.balefire.state");
+    assert!(fs::metadata(&state).unwrap().len() > 1_000);
+    let alerts = folder.join("out/alerts.jsonl");
+    let told = fs::read_to_string(&alerts).unwrap();
+    let service = Service::start(link, folder);
+    service.until_said("taken up");
+    let tables = service.ctl("stats")["tables"].clone();
+    let entries = |name: &str| {
+        let mut found = tables.as_array().unwrap().iter();
+        found.find(|table| table["name"] == name).unwrap()["entries"].as_u64()
+    };
+    // Tables are shown with the first block, and none has come; what was suspected is there at once.
+    assert!(entries("timelines").is_some(), "{tables}");
+    assert!(service.ctl("servers")["servers"].is_array());
+    sleep(Duration::from_millis(1500));
+    assert_eq!(
+        fs::read_to_string(&alerts).unwrap(),
+        told,
+        "a restart does not alert again"
+    );
+    drop(service);
+    let mut bytes = fs::read(&state).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&state, bytes).unwrap();
+    let service = Service::start(link, folder);
+    service.until_said(".balefire.state: it is damaged or cut short");
+    assert!(!state.exists() && state.with_extension("state.refused").exists());
 }
 
 /// All hours together: nearly always one, two where the test crossed an hour's end.
@@ -178,8 +219,9 @@ struct Service {
 impl Service {
     /// Starts it, and waits until it says that it is ready.
     fn start(link: &Link, folder: &Path) -> Self {
-        fs::create_dir(folder.join("out")).unwrap();
+        fs::create_dir_all(folder.join("out")).unwrap();
         settle(folder);
+        let _ = fs::remove_file(folder.join("notify"));
         let socket = UnixDatagram::bind(folder.join("notify")).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let said = fs::File::create(folder.join("said")).unwrap();
@@ -307,9 +349,41 @@ impl Service {
         let status = self.ctl("status");
         assert_eq!(status["packets"]["received"].as_u64(), Some(received), "{status}");
         assert_eq!(status["sandbox"]["seccomp"], true, "{status}");
+        let stats = self.ctl("stats");
+        assert_eq!(stats["accounting"]["received"].as_u64(), Some(received), "{stats}");
+        assert!(self.ctl("allow")["rules"].is_array());
         for word in ["servers", "hosts", "countries"] {
             assert!(self.ctl(word)[word].is_array(), "{word}");
         }
+    }
+
+    /// A broken settings file, or a good one.
+    fn reloads(&self, broken: bool) {
+        settle(&self.folder);
+        let path = self.folder.join("balefire.toml");
+        if broken {
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, text + "[detect]\nsuspected = 7\n").unwrap();
+        }
+        // The socket is named, as a client cannot read the broken file either.
+        let mut command = Command::new(BALEFIRE);
+        let command = command.args(["ctl", "reload", "--json", "--socket"]);
+        let output = command.arg(self.folder.join("out/.balefire.sock")).output().unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let failed = answer["failed"].as_array().unwrap().len();
+        assert_eq!(
+            (failed, output.status.success()),
+            (usize::from(broken), !broken),
+            "{answer}"
+        );
+    }
+
+    /// The file is moved away, and there again when the answer comes.
+    fn rotates(&self) {
+        let path = self.folder.join("out/alerts.jsonl");
+        fs::rename(&path, path.with_extension("1")).unwrap();
+        assert_eq!(self.ctl("rotate")["files"][0], path.display().to_string());
+        assert!(path.exists());
     }
 
     fn refuses_a_second(&self) {

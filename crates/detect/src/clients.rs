@@ -82,6 +82,21 @@ impl Clients {
     }
 }
 
+impl Clients {
+    /// Puts one back.
+    pub(crate) fn restore(&mut self, client: Client) {
+        let found = self.0.find(client.hash, |shown| shown.client.hash == client.hash);
+        match found.and_then(|slot| self.0.at_mut(slot)) {
+            Some(shown) => shown.client.hosts.merge(&client.hosts),
+            None => {
+                self.0.insert(Shown { client, again: false });
+            }
+        }
+    }
+}
+
+crate::state::kept!(Client { hash, hosts });
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -27,6 +27,7 @@ impl Part {
     /// The finished summary of a period, once the parts of all workers are merged.
     pub fn conclude(mut self, settings: &Settings, shared: &Shared, period: Period, accounting: Accounting) -> Summary {
         self.settle(settings);
+        let (shared, settings) = (&shared.held(), &settings.with_thresholds(shared.thresholds()));
         let lists = shared.lists_now().0;
         let mut tally = Tally::new(&lists.allow);
         let servers = servers(&self, settings, shared, &lists.intel, &mut tally);

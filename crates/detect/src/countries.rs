@@ -26,7 +26,7 @@ pub const EMBEDDED_NOTICE: &str = "Countries of registration: iptocc 1.4.175, co
 /// About half a second of walking at the start.
 const MOST_NETWORKS_WALKED: usize = 4_000_000;
 
-/// Looks up hosting countries. Shared by all workers; never changes while running.
+/// Looks up hosting countries. Shared by all workers; never changes: another one takes its place ([`crate::Shared::replace_countries`]).
 pub struct Countries {
     data: Data,
     source: CountrySource,

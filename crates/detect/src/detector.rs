@@ -13,6 +13,7 @@ use balefire_track::Endpoints;
 
 use crate::candidate::{Candidate, Surroundings, behind_relay, facts_of};
 use crate::clients::Clients;
+use crate::countries::Countries;
 use crate::group::Networks;
 use crate::hash::Seed;
 use crate::home::Role;
@@ -96,6 +97,9 @@ impl Gauges {
 pub struct Detector {
     pub(crate) settings: Arc<Settings>,
     pub(crate) shared: Arc<Shared>,
+    /// Those of `shared` as of this version, so that a look-up shares nothing with other workers.
+    pub(crate) countries: Arc<Countries>,
+    pub(crate) version: u64,
     pub(crate) worker: usize,
     pub(crate) seed: Seed,
     pub(crate) names: Names,
@@ -143,6 +147,9 @@ impl Detector {
             watch: Watch::new(shared.lists_now(), MOST_SIGHTINGS),
             run: Part::default(),
             period: 0,
+            // The version first: what is replaced in between is then taken up with the first block.
+            version: shared.version(),
+            countries: shared.countries(),
             settings,
             shared,
             worker,
@@ -340,7 +347,7 @@ impl Detector {
     }
 
     /// The class as [`Record::class`] has it; the registry is told.
-    fn verdict(&self, record: &Record, timing: &Timing, sketch: Option<&Sketch>) -> u8 {
+    pub(crate) fn verdict(&self, record: &Record, timing: &Timing, sketch: Option<&Sketch>) -> u8 {
         let around = self.surroundings(record);
         let facts = facts_of(record, &self.names, &around, sketch);
         let score = judge(timing, &facts).score;
@@ -393,7 +400,7 @@ impl Detector {
     }
 
     fn country(&self, address: Address) -> Country {
-        self.shared.countries().country(address)
+        self.countries.country(address)
     }
 }
 

@@ -32,6 +32,10 @@ pub(crate) struct EchoSketch {
     next: u8,
 }
 
+crate::state::kept!(EchoSketch {
+    requests, replies, altered, unasked, patterned, patterns, sizes, short_sizes, request_bytes, reply_bytes, asked, next,
+} if |read| usize::from(read.next) < REMEMBERED);
+
 impl EchoSketch {
     /// One message.
     pub(crate) fn add(&mut self, echo: &Echo) {

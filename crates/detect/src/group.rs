@@ -18,6 +18,7 @@ use crate::ledger::Record;
 use crate::seen::Sighting;
 use crate::shared::server_key;
 use crate::sketched::{Sketch, Sketched};
+use crate::state::{Input, Kept};
 use crate::summary::EvidenceKind;
 use crate::table::{Entry, Table};
 
@@ -218,6 +219,38 @@ impl Detector {
         if due {
             self.rescore_sketched(hash);
         }
+    }
+}
+
+crate::state::kept!(GroupSketch {
+    members,
+    check_ins,
+    places
+});
+crate::state::kept!(Network {
+    hash,
+    pair,
+    first_ns,
+    address,
+    port,
+    active,
+    again
+});
+
+impl Networks {
+    pub(crate) fn put_each(&self, mut put: impl FnMut(&dyn Fn(&mut Vec<u8>))) {
+        self.0.iter().for_each(|network| put(&|out| network.put(out)));
+    }
+
+    /// Puts one back; false where there is none.
+    pub(crate) fn restore(&mut self, from: &mut Input<'_>) -> bool {
+        let Some(network) = Network::take(from) else {
+            return false;
+        };
+        if self.0.find(network.hash, |known| known.hash == network.hash).is_none() {
+            self.0.insert(network);
+        }
+        true
     }
 }
 

@@ -346,7 +346,7 @@ impl Detector {
     }
 
     fn country_of(&mut self, address: Address) -> Country {
-        self.shared.countries().country(address)
+        self.countries.country(address)
     }
 
     #[inline]

@@ -30,6 +30,9 @@ pub(crate) struct LastingSketch {
     pub(crate) protocol: Option<Protocol>,
 }
 
+// The protocol is shown again by the next connection.
+crate::state::kept!(LastingSketch { ended, longest_ns, total_ns, payload_bytes } else { protocol: None });
+
 impl LastingSketch {
     pub(crate) fn connections(&self) -> u32 {
         self.ended.max(1)

@@ -456,6 +456,15 @@ impl Ledger {
     }
 }
 
+// Of its name the text is kept, beside it; what it did in this run is nothing yet.
+crate::state::kept!(Record {
+    hash, host, server, votes, port, transport, kind, scope, role, target_port, named, relayed, closed, failed, starts, parallel,
+    last_start_ns, bare_hellos, odd_certificates, bare_requests, bare_posts, received_bytes, sent_bytes, sent_last_bytes, client,
+    answer_bytes, answer_votes, scored_at, timing_log_odds, class, grouped, timeline,
+} else {
+    name: NO_NAME, period: crate::state::NOT_IN_THIS_RUN, touched: false, established: false, older: NONE, newer: NONE,
+} if |read| read.class <= 2);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -43,6 +43,7 @@ mod shared;
 mod sighted;
 mod sketched;
 mod slab;
+mod state;
 mod summary;
 mod table;
 mod texts;
@@ -64,6 +65,7 @@ pub use lists::Lists;
 pub use part::Part;
 pub use settings::{Limits, Settings, Thresholds};
 pub use shared::Shared;
+pub use state::{Section, State, StateError};
 pub use summary::{
     Accounting, Class, Contact, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, Gap,
     IntelSign, Period, PeriodKind, QueueDrops, ScorePart, Summary, TimelineRow, Totals,

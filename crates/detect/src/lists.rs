@@ -38,6 +38,15 @@ impl InForce {
         (Arc::clone(&lists), self.version())
     }
 
+    /// The same lists, apart from what is put in force later.
+    pub(crate) fn held(&self) -> Self {
+        let (lists, version) = self.now();
+        Self {
+            lists: RwLock::new(lists),
+            version: AtomicU64::new(version),
+        }
+    }
+
     pub(crate) fn replace(&self, lists: Lists) {
         let lists = Arc::new(lists);
         let mut place = self.lists.write();

@@ -334,6 +334,72 @@ impl Seen {
     }
 }
 
+// Its hash follows from its address.
+crate::state::kept!(Host { address, services, names, resolves } else {
+    hash: 0, period: crate::state::NOT_IN_THIS_RUN, again: false,
+});
+
+/// What is kept over restarts, and put back.
+impl Seen {
+    /// Puts a host back; seen by two workers before, it did what it did with both.
+    pub(crate) fn restore_host(&mut self, hash: u64, host: Host) {
+        let found = self.hosts.find(hash, |known| known.address == host.address);
+        match found.and_then(|slot| self.hosts.at_mut(slot)) {
+            Some(known) => {
+                known.services = known.services.saturating_add(host.services);
+                known.names |= host.names;
+                known.resolves |= host.resolves;
+            }
+            None => {
+                self.hosts.insert(Host { hash, ..host });
+            }
+        }
+    }
+
+    /// Puts a destination back, or adds its hosts to what is known.
+    pub(crate) fn restore_destination(&mut self, hash: u64, hosts: u32, service: Option<Destination>) {
+        let find = |seen: &Self| seen.destinations.find(hash, |reached| reached.hash == hash);
+        let known = find(self).is_some();
+        if !known {
+            let name = Destination {
+                bits: 0,
+                port: 0,
+                transport: 0,
+                scope: Scope::Name,
+            };
+            let period = crate::state::NOT_IN_THIS_RUN;
+            self.destination(hash, &service.unwrap_or(name), true, period);
+        }
+        let more = if known { hosts } else { hosts.saturating_sub(1) };
+        if let Some(reached) = find(self).and_then(|slot| self.destinations.at_mut(slot)) {
+            reached.hosts = reached.hosts.saturating_add(more);
+        }
+    }
+
+    /// Pairs with their first and second time, the same where there was no second.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (u64, i64, i64)> {
+        self.pairs
+            .iter()
+            .map(|pair| (pair.hash(), pair.first_ns, pair.second_ns))
+    }
+
+    /// Puts a pair back.
+    pub(crate) fn restore_pair(&mut self, identity: u64, first_ns: i64, second_ns: i64) {
+        let identity = Pair::identity(identity);
+        if self
+            .pairs
+            .find(identity.get(), |pair| pair.hash() == identity.get())
+            .is_none()
+        {
+            self.pairs.insert(Pair {
+                identity,
+                first_ns,
+                second_ns,
+            });
+        }
+    }
+}
+
 /// What a pair seen once takes if nobody else goes where it goes: both entries, and the places of both in their indexes,
 /// which at the default limits have 64 bytes for eight entries. Its host has other pairs.
 const _: () = assert!(size_of::<Option<Pair>>() + size_of::<Option<Reached>>() + 2 * 64 / 8 <= 64);

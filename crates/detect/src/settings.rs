@@ -19,6 +19,16 @@ pub struct Settings {
     pub hash_seed: u64,
 }
 
+impl Settings {
+    /// The same, with other thresholds.
+    pub(crate) fn with_thresholds(&self, thresholds: Thresholds) -> Self {
+        Self {
+            thresholds,
+            ..self.clone()
+        }
+    }
+}
+
 /// Scores (0 to 1) at which a server gets its class.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thresholds {

@@ -1,4 +1,5 @@
-//! What all workers share: the country database and the operator's lists, read only, and the registry of suspected servers, written rarely.
+//! What all workers share: the country database, the operator's lists and thresholds, which may be replaced while a run goes on,
+//! and the registry of suspected servers, written rarely.
 //!
 //! In: a worker's verdict when it changes. Out: control servers and countries as they stand, for a console. Not its job:
 //! final results, which come from merged parts and do not depend on who wrote first.
@@ -11,12 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use balefire_decode::{Address, Transport};
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
+use parking_lot::RwLock;
 
 use crate::allow::{Allowlist, Finding};
 use crate::conclude;
 use crate::countries::Countries;
 use crate::lists::{InForce, Lists};
-use crate::settings::Settings;
+use crate::settings::{Settings, Thresholds};
 use crate::summary::{Class, ControlServer, Country, CountryRow};
 
 /// Servers the registry holds; more are counted, not kept.
@@ -67,7 +69,10 @@ struct Suspect {
 /// See the head of this file.
 #[derive(Debug)]
 pub struct Shared {
-    countries: Countries,
+    countries: RwLock<Arc<Countries>>,
+    thresholds: RwLock<Thresholds>,
+    /// Grows with every replacement of the two.
+    version: AtomicU64,
     home_country: Option<Country>,
     suspects: DashMap<ServerKey, Suspect, RandomState>,
     refused: AtomicU64,
@@ -78,7 +83,9 @@ impl Shared {
     /// With the country database of the run.
     pub fn new(countries: Countries, settings: &Settings) -> Self {
         Self {
-            countries,
+            countries: RwLock::new(Arc::new(countries)),
+            thresholds: RwLock::new(settings.thresholds),
+            version: AtomicU64::new(0),
             home_country: settings.home_country.map(Country),
             suspects: DashMap::with_hasher(RandomState::default()),
             refused: AtomicU64::new(0),
@@ -86,9 +93,60 @@ impl Shared {
         }
     }
 
-    /// The country database.
-    pub fn countries(&self) -> &Countries {
-        &self.countries
+    /// The country database in force.
+    pub fn countries(&self) -> Arc<Countries> {
+        Arc::clone(&self.countries.read())
+    }
+
+    /// Puts another country database in force, also while a run goes on: workers take it up with their next block, what is
+    /// concluded from then on is concluded by it, and servers known already are looked up anew. Traffic stays with the country
+    /// it was counted under.
+    pub fn replace_countries(&self, countries: Countries) {
+        let countries = Arc::new(countries);
+        let before = std::mem::replace(&mut *self.countries.write(), Arc::clone(&countries));
+        self.version.fetch_add(1, Ordering::Release);
+        for mut entry in self.suspects.iter_mut() {
+            if entry.key().behind_relay.is_none() {
+                entry.value_mut().country = countries.country(entry.key().address);
+            }
+        }
+        // A database is some tens of megabytes; freeing it is nobody's business who holds a lock.
+        drop(before);
+    }
+
+    /// The scores at which a server gets its class, as they are in force.
+    pub fn thresholds(&self) -> Thresholds {
+        *self.thresholds.read()
+    }
+
+    /// Puts other thresholds in force: for what is concluded from then on, and for every timeline when it is judged the next time.
+    pub fn replace_thresholds(&self, thresholds: Thresholds) {
+        *self.thresholds.write() = thresholds;
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Grows whenever the country database or the thresholds are replaced.
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Everything in force, held still for a conclusion: a replacement on the way must not give one summary two databases.
+    pub(crate) fn held(&self) -> Self {
+        Self {
+            countries: RwLock::new(self.countries()),
+            thresholds: RwLock::new(self.thresholds()),
+            version: AtomicU64::new(0),
+            home_country: self.home_country,
+            suspects: DashMap::with_hasher(RandomState::default()),
+            refused: AtomicU64::new(0),
+            lists: self.lists.held(),
+        }
+    }
+
+    /// The lists in force.
+    pub fn lists(&self) -> Arc<Lists> {
+        self.lists.now().0
     }
 
     /// Puts new lists in force, also while a run goes on: workers take them up with their next block, and what is concluded from
@@ -145,6 +203,7 @@ impl Shared {
             names: Vec::new(),
             signs: BTreeMap::new(),
         });
+        suspect.country = country;
         if let Some(name) = name
             && suspect.names.len() < MOST_NAMES
             && !suspect.names.iter().any(|known| &**known == name)
@@ -277,6 +336,25 @@ mod tests {
         shared.remove(&key(1), 3);
         shared.remove(&key(2), 4);
         assert!(shared.servers(9).is_empty() && shared.servers_total() == 0);
+    }
+
+    #[test]
+    fn replacements_reach_what_is_known_and_what_is_held_stays() {
+        let shared = shared();
+        let address = Address::v4([193, 0, 6, 139]);
+        let ripe = ServerKey { address, ..key(1) };
+        shared.put(ripe, 1, Country::UNKNOWN, None, sign(1, Class::Suspected, 0.6));
+        let (held, before) = (shared.held(), shared.version());
+        shared.replace_countries(Countries::embedded());
+        assert_eq!(shared.servers(1)[0].country, shared.countries().country(address));
+        assert_ne!(shared.servers(1)[0].country, Country::UNKNOWN);
+        let lower = Thresholds {
+            suspected: 0.1,
+            probable: 0.2,
+        };
+        shared.replace_thresholds(lower);
+        assert_eq!((shared.thresholds(), shared.version()), (lower, before + 2));
+        assert_eq!(held.thresholds(), Thresholds::default());
     }
 
     #[test]

@@ -405,7 +405,7 @@ impl Detector {
         let country = if met.behind_relay() {
             Country::UNKNOWN
         } else {
-            self.shared.countries().country(met.server)
+            self.countries.country(met.server)
         };
         let sign = Sign {
             host: met.host,
@@ -431,9 +431,15 @@ impl Detector {
         part.sightings = if run { self.watch.all() } else { self.watch.close_hour() };
     }
 
-    /// Asks whether the lists have changed; if so, forgets what is listed no longer and looks back for what is now. Called once
-    /// per block: one atomic load where nothing changed.
+    /// Asks whether lists, countries or thresholds have changed; if the lists have, forgets what is listed no longer and looks back
+    /// for what is now. Called once per block: two atomic loads where nothing changed.
     pub fn refresh_lists(&mut self) {
+        let version = self.shared.version();
+        if version != self.version {
+            self.version = version;
+            self.countries = self.shared.countries();
+            self.settings = Arc::new(self.settings.with_thresholds(self.shared.thresholds()));
+        }
         if self.shared.lists_version() == self.watch.version {
             return;
         }

@@ -9,6 +9,7 @@ use crate::group::GroupSketch;
 use crate::lasting::LastingSketch;
 use crate::ledger::Record;
 use crate::names::Names;
+use crate::state::{Input, Kept};
 use crate::table::{Entry, Table};
 use crate::tunnel::NameSketch;
 
@@ -190,5 +191,61 @@ impl SketchedTables {
 
     pub(crate) fn bytes(&self) -> usize {
         self.all().iter().map(|table| table.bytes()).sum()
+    }
+}
+
+impl SketchedTables {
+    /// Every one that is worth keeping, whose name is still known.
+    pub(crate) fn kept<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = &'a Sketched> {
+        self.all()
+            .into_iter()
+            .flat_map(|table| table.0.iter())
+            .filter(|sketched| sketched.name_hash == 0 || sketched.knows_its_name(names))
+    }
+
+    /// Puts one back.
+    pub(crate) fn restore(&mut self, sketched: Sketched) {
+        let table = match sketched.sketch {
+            Sketch::Names(_) => &mut self.names,
+            Sketch::Echoes(_) => &mut self.echoes,
+            Sketch::Lasting(_) => &mut self.lasting,
+            Sketch::Group(_) => &mut self.groups,
+        };
+        if table.at(sketched.record.hash).is_none() {
+            table.insert(sketched);
+        }
+    }
+}
+
+impl Kept for Sketch {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Names(names) => {
+                out.push(0);
+                names.put(out);
+            }
+            Self::Echoes(echoes) => {
+                out.push(1);
+                echoes.put(out);
+            }
+            Self::Lasting(lasting) => {
+                out.push(2);
+                lasting.put(out);
+            }
+            Self::Group(group) => {
+                out.push(3);
+                group.put(out);
+            }
+        }
+    }
+
+    fn take(from: &mut Input<'_>) -> Option<Self> {
+        Some(match u8::take(from)? {
+            0 => Self::Names(Kept::take(from)?),
+            1 => Self::Echoes(Kept::take(from)?),
+            2 => Self::Lasting(Kept::take(from)?),
+            3 => Self::Group(Kept::take(from)?),
+            _ => return None,
+        })
     }
 }

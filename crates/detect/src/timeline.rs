@@ -349,5 +349,10 @@ fn union(one: &Timeline, two: &Timeline) -> ([i64; 2 * Timeline::RECENT], usize)
     (times, len)
 }
 
+crate::state::kept!(Timeline { first_ns, last_ns, check_ins, ring_ms, hours, intervals, sizes, ring_next, ring_len } if |read| {
+    let (next, len) = (usize::from(read.ring_next), usize::from(read.ring_len));
+    next < RING && len <= RING && len < read.check_ins as usize && read.first_ns <= read.last_ns
+});
+
 #[cfg(test)]
 mod tests;

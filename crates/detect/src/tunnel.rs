@@ -59,6 +59,26 @@ pub(crate) struct NameSketch {
     rare: u32,
 }
 
+crate::state::kept!(NameSketch {
+    seen,
+    octets,
+    entropy,
+    queries,
+    typed,
+    odd,
+    rare
+});
+
+impl<const WORDS: usize> crate::state::Kept for Distinct<WORDS> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+    }
+
+    fn take(from: &mut crate::state::Input<'_>) -> Option<Self> {
+        <[u64; WORDS]>::take(from).map(Self)
+    }
+}
+
 impl NameSketch {
     /// A query for `data` below the domain.
     pub(crate) fn query(&mut self, data: &str) {

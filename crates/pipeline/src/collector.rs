@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use balefire_capture::KernelCounters;
-use balefire_detect::{Accounting, Part, Period, PeriodKind, QueueDrops, Reject, Shared, Summary};
+use balefire_detect::{Accounting, Part, Period, PeriodKind, QueueDrops, Reject, Section, Shared, State, Summary};
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 
 use crate::capture_loop::{CaptureCounts, CaptureEnd};
@@ -31,6 +31,8 @@ pub(crate) enum Report {
         number: u64,
         part: Box<Part>,
         counts: WorkerCounts,
+        /// What it knows, with its number, where that is kept.
+        state: Option<(usize, Section)>,
     },
     /// A worker's part of the run; nothing follows from it.
     WorkerEnd(Box<Part>),
@@ -44,6 +46,7 @@ struct OpenHour {
     mark: Option<(HourMark, Box<CaptureCounts>)>,
     part: Option<Box<Part>>,
     counts: WorkerCounts,
+    state: BTreeMap<usize, Section>,
     answers: usize,
 }
 
@@ -71,7 +74,16 @@ impl Collector<'_> {
             self.watch.lap(Stage::Wait);
             match report {
                 Ok(Report::Hour { mark, counts }) => hours.entry(mark.number).or_default().mark = Some((mark, counts)),
-                Ok(Report::Part { number, part, counts }) => hours.entry(number).or_default().add(part, &counts),
+                Ok(Report::Part {
+                    number,
+                    part,
+                    counts,
+                    state,
+                }) => {
+                    let open = hours.entry(number).or_default();
+                    open.add(part, &counts);
+                    open.state.extend(state);
+                }
                 Ok(Report::WorkerEnd(end)) => run.add_worker(*end),
                 Ok(Report::CaptureEnd(end)) => run.capture = Some(*end),
                 Err(RecvTimeoutError::Timeout) => {
@@ -82,10 +94,15 @@ impl Collector<'_> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             while let Some(open) = hours.first_entry().filter(|open| open.get().is_complete(self.workers)) {
-                let hour = self.conclude(open.remove(), &mut run);
+                let mut open = open.remove();
+                let state = self.state(&mut open);
+                let hour = self.conclude(open, &mut run);
                 self.watch.lap(Stage::Merge);
                 if let Some(hour) = hour {
                     self.observer.hour(&hour)?;
+                    if let Some(state) = state {
+                        self.observer.state(state);
+                    }
                     self.watch.lap(Stage::Report);
                 }
             }
@@ -110,6 +127,14 @@ impl Collector<'_> {
         summary.first_packet_ns = capture.first_ns;
         summary.last_packet_ns = capture.last_ns;
         Some(summary)
+    }
+
+    /// What all workers knew at the hour's end, if that is kept.
+    fn state(&self, open: &mut OpenHour) -> Option<State> {
+        let sections = std::mem::take(&mut open.state);
+        let end_ns = open.mark.as_ref()?.0.period.end_ns;
+        let is_kept = !sections.is_empty();
+        is_kept.then(|| State::new(&self.detect, end_ns, sections.into_values().collect()))
     }
 
     fn outcome(&self, run: RunTotals) -> Result<Outcome, PipelineError> {

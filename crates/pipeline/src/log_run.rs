@@ -344,6 +344,7 @@ impl Worker {
             number: mark.number,
             part,
             counts,
+            state: None,
         });
     }
 }

@@ -6,11 +6,12 @@ use std::thread;
 
 use balefire_capture::{CaptureError, Damage, KernelCounters, Source, SourceCounters};
 use balefire_decode::FragmentTable;
-use balefire_detect::{Accounting, ControlServer, CountryRow, Detector, Shared, Summary, TimelineRow};
+use balefire_detect::{Accounting, ControlServer, CountryRow, Detector, Shared, State, Summary, TimelineRow};
 use balefire_track::Tracker;
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 use crossbeam::sync::Parker;
+use parking_lot::Mutex;
 
 use crate::capture_loop::{CaptureLoop, Wiring};
 use crate::collector::Collector;
@@ -35,6 +36,10 @@ pub struct Settings {
     pub connections: usize,
     /// Buffers per worker for application data that spans segments.
     pub payload_buffers: usize,
+    /// Take the state at every hour's end, for [`Observer::state`].
+    pub keep_state: bool,
+    /// What an earlier run knew; taken at the start. Its seed must be the detector's, or it is left.
+    pub state: Arc<Mutex<Option<State>>>,
     /// Take the time of every stage, for [`Outcome::profile`]. It changes no result, but costs some time itself.
     pub profile: bool,
 }
@@ -48,6 +53,8 @@ impl Default for Settings {
             keep_timelines: false,
             connections: 1 << 20,
             payload_buffers: balefire_track::Settings::default().payload_buffers,
+            keep_state: false,
+            state: Arc::default(),
             profile: false,
         }
     }
@@ -60,6 +67,9 @@ pub trait Observer {
     /// # Errors
     /// Ends the run. An observer that can go on without this hour says so itself and returns `Ok`.
     fn hour(&mut self, hour: &Summary) -> Result<(), PipelineError>;
+
+    /// What the run knew when that hour closed, with [`Settings::keep_state`].
+    fn state(&mut self, _state: State) {}
 
     /// Once a second of wall time while running, for consoles and progress bars.
     fn tick(&mut self, snapshot: &Snapshot);
@@ -246,14 +256,20 @@ pub fn run(
     let (reports, inbox) = channel::unbounded();
     let parker = Parker::new();
     let seed = detect.hash_seed;
+    let dispatcher = Dispatcher::new(detect.home.clone(), workers, seed);
 
     thread::scope(|scope| {
+        let state = settings.state.lock().take().filter(|state| state.seed() == seed);
         let mut lanes = Vec::with_capacity(workers);
         let mut threads = Vec::with_capacity(workers);
         for number in 0..workers {
             let (lane, mut inbox) = queue::lane(queue_blocks, parker.unparker().clone());
             inbox.beats = Arc::clone(&gauges.workers[number].beats);
             lanes.push(lane);
+            let mut detector = Detector::new(Arc::clone(detect), Arc::clone(shared), number);
+            if let Some(state) = &state {
+                detector.restore(state, workers, &|host, server| dispatcher.worker_of(host, server));
+            }
             let worker = Worker {
                 number,
                 inbox,
@@ -267,13 +283,14 @@ pub fn run(
                     seed,
                     ..balefire_track::Settings::default()
                 }),
-                detector: Detector::new(Arc::clone(detect), Arc::clone(shared), number),
+                detector,
+                keep_state: settings.keep_state,
                 keep_timelines: settings.keep_timelines,
                 watch: Watch::new(settings.profile),
             };
             threads.push(spawn(scope, format!("worker-{number}"), || worker.run())?);
         }
-        let dispatcher = Dispatcher::new(detect.home.clone(), workers, seed);
+        drop(state);
         let lateness_ns = settings.lateness_ns;
         let wiring = Wiring {
             lateness_ns,

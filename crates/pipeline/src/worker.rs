@@ -71,6 +71,7 @@ pub(crate) struct Worker {
     pub(crate) tracker: Tracker,
     pub(crate) detector: Detector,
     pub(crate) keep_timelines: bool,
+    pub(crate) keep_state: bool,
     pub(crate) watch: Watch,
 }
 
@@ -174,11 +175,13 @@ impl Worker {
         let part = Box::new(self.detector.close_hour());
         counts.evictions = self.evictions().saturating_sub(totals.evictions);
         totals.add(&counts);
+        let state = self.keep_state.then(|| (self.number, self.detector.save()));
         // The collector outlives the workers; if it failed, the run is ending anyway.
         let _ = self.reports.send(Report::Part {
             number: mark.number,
             part,
             counts,
+            state,
         });
         self.watch.lap(Stage::Close);
     }

@@ -50,7 +50,7 @@ pub fn why(summary: &Summary, timelines: &[TimelineRow], asked: &str, style: Sty
 }
 
 /// Whether the operator's words name this server: `192.0.2.1`, `192.0.2.1:443`, `[2001:db8::1]:443`, `www.example.org`.
-fn is_asked(server: &ControlServer, asked: &str) -> bool {
+pub fn is_asked(server: &ControlServer, asked: &str) -> bool {
     let asked = asked.trim().trim_end_matches('.');
     server.address.to_string().eq_ignore_ascii_case(asked)
         || socket(server.address, server.port, server.transport).eq_ignore_ascii_case(asked)

@@ -1,22 +1,24 @@
 //! `balefire ctl`: asks the running service, and prints its answer.
 //!
-//! In: a word and where the socket is. Out: lines for people, or the service's JSON as it is. Not its job: what is answered
+//! In: a word, what it is about, and where the socket is. Out: lines for people, or the service's JSON as it is. Not its job: what is answered
 //! (`control`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::control::{DEFAULT_NAME, ask};
+use crate::allow::append;
 use crate::exit::{Exit, Failure};
-use crate::flags::{CtlFlags, SettingFlags};
+use crate::flags::{AllowAddFlags, CtlFlags, CtlWord, SettingFlags};
 use crate::output;
 use crate::settings::Settings;
 
 pub(crate) fn run(flags: &CtlFlags) -> Result<Exit, Failure> {
-    let answer = ask(&socket(flags)?, flags.word.name())?;
-    if let Some(error) = answer["error"].as_str() {
-        return Err(Failure::failed(error));
+    let socket = socket(flags)?;
+    let mut answer = asked(&socket, &question(flags)?)?;
+    if flags.reason.is_some() {
+        answer = allow(flags, &socket, &answer)?;
     }
     if flags.json {
         let text = serde_json::to_string_pretty(&answer);
@@ -24,18 +26,86 @@ pub(crate) fn run(flags: &CtlFlags) -> Result<Exit, Failure> {
         output::print(&format!("{text}\n"))?;
     } else {
         let mut lines = String::new();
-        tell(&answer, 0, &mut lines);
+        if flags.word == CtlWord::Why {
+            explain(&answer, &mut lines);
+        } else {
+            tell(&answer, 0, &mut lines);
+        }
         output::print(&lines)?;
     }
-    Ok(Exit::Done)
+    let failed = answer["failed"].as_array().is_some_and(|failed| !failed.is_empty());
+    Ok(if failed { Exit::Failed } else { Exit::Done })
+}
+
+/// The line that is sent.
+fn question(flags: &CtlFlags) -> Result<String, Failure> {
+    match (flags.word, &flags.about) {
+        (CtlWord::Why, Some(about)) => Ok(format!("why {}", about.trim())),
+        (CtlWord::Why, None) => Err(Failure::usage(
+            "why whom? balefire ctl why ADDRESS, ADDRESS:PORT or NAME; of a server, or of a host",
+        )),
+        (CtlWord::Allow, Some(_)) if flags.reason.is_none() => Err(Failure::usage(
+            "a rule needs its reason: balefire ctl allow SERVER --reason TEXT",
+        )),
+        (CtlWord::Allow, _) | (_, None) => Ok(flags.word.name().to_owned()),
+        (word, Some(about)) => Err(Failure::usage(format!("{} takes nothing more: {about:?}", word.name()))),
+    }
+}
+
+fn asked(socket: &Path, question: &str) -> Result<Value, Failure> {
+    let answer = ask(socket, question)?;
+    match answer["error"].as_str() {
+        Some(error) => Err(Failure::failed(error)),
+        None => Ok(answer),
+    }
+}
+
+/// Adds the rule to the file that the service reads, with the rights of whoever asks: the service itself may write no settings.
+/// Then it is told to read it.
+fn allow(flags: &CtlFlags, socket: &Path, answer: &Value) -> Result<Value, Failure> {
+    let Some(file) = answer["file"].as_str() else {
+        return Err(Failure::usage(
+            "the service has no allowlist: set detect.allowlist in its settings file, and `balefire ctl reload`",
+        ));
+    };
+    let added = append(&AllowAddFlags {
+        server: flags.about.clone(),
+        port: flags.port,
+        ja4: None,
+        host: flags.host.clone(),
+        reason: flags.reason.clone().unwrap_or_default(),
+        expires: flags.expires.clone(),
+        allowlist: Some(PathBuf::from(file)),
+        config: None,
+    })?;
+    let mut reloaded = asked(socket, "reload")?;
+    if let Value::Object(fields) = &mut reloaded {
+        fields.insert("added".to_owned(), Value::from(added));
+    }
+    Ok(reloaded)
+}
+
+/// What it is, then the page.
+fn explain(answer: &Value, lines: &mut String) {
+    let text = |field: &str| answer[field].as_str().unwrap_or_default();
+    lines.push_str(&format!("{}: {}\n", text("asked"), text("says")));
+    match answer["page"].as_str() {
+        Some(page) => lines.push_str(&format!("\n{}\n", page.trim_end())),
+        None => tell(&answer["now"], 0, lines),
+    }
 }
 
 fn socket(flags: &CtlFlags) -> Result<PathBuf, Failure> {
-    if let Some(path) = &flags.socket {
+    socket_of(flags.socket.as_ref(), flags.config.as_ref())
+}
+
+/// Where the service answers: as told, or as its settings file says.
+pub(crate) fn socket_of(socket: Option<&PathBuf>, config: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    if let Some(path) = socket {
         return Ok(path.clone());
     }
     let settings = Settings::load(&SettingFlags {
-        config: flags.config.clone(),
+        config: config.cloned(),
         ..SettingFlags::default()
     })?;
     settings.socket().ok_or_else(|| {

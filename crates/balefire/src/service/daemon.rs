@@ -8,21 +8,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use balefire_detect::Shared;
 use balefire_pipeline::{Tap, TapOptions};
 use balefire_report::Unit;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use super::alerts::{Alerts, Output, Outputs};
+use super::alerts::{Alerts, Orders, Output, Outputs};
+use super::control::Control;
 use super::lock::Lock;
 use super::notify::{self, Notifier};
+use super::reload::Reloader;
+use super::state::StateKeeper;
 use super::vitals::Vitals;
-use super::{control, metrics, sandbox};
+use super::{control, metrics, sandbox, state};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::flags::{Format, OutputFlags, RunFlags};
 use crate::keep::Keeper;
-use crate::lists;
 use crate::live::{self, DRAIN, EVERY_IN_A_LOG};
 use crate::output;
 use crate::plan::{Answer, Plan};
@@ -45,9 +46,10 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
     stay_on(&settings)?;
     let mut plan = plan(&settings, folder)?;
     let _lock = Lock::take(folder)?;
+    let beside = take_up(&mut plan, &settings, folder);
     let tap = open(&settings)?;
     let vitals = Vitals::new(&plan.sensor, plan.table_limits()).with_tap(tap.watch());
-    let alerts = alerts(&settings, &plan, &vitals)?;
+    let (alerts, orders) = alerts(&settings, &plan, &vitals)?;
     let control = settings.socket().map(|path| control::bind(&path)).transpose()?;
     let landlock = if settings.service.sandbox {
         sandbox::enter(&readable(flags, &settings), &writable(&settings, folder))?.landlock
@@ -60,7 +62,12 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
     ));
 
     let stopper = tap.stopper();
-    let (typed, running, shared) = (flags.clone(), settings.clone(), Arc::clone(&plan.shared));
+    let keeper = plan.archive.take();
+    let keeper = keeper.map(|(archive, about)| Keeper::for_tap(archive, about));
+    let decided = keeper.as_ref().map(Keeper::decided).unwrap_or_default();
+    let reloader = Reloader::new(flags.clone(), settings.clone(), Arc::clone(&plan.shared));
+    let reloader = Arc::new(reloader.with(Arc::clone(&orders), decided));
+    let at_signal = Arc::clone(&reloader);
     let stop = signals::watch(Ending {
         wake: Box::new(move || {
             notify::stopping();
@@ -68,23 +75,32 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
         }),
         grace: DRAIN,
         limit: None,
-        reload: Some(Box::new(move || reload(&typed, &running, &shared))),
+        reload: Some(Box::new(move || drop(at_signal.reload()))),
     })?;
-    let keeper = plan.archive.take();
-    let keeper = keeper.map(|(archive, about)| Keeper::for_tap(archive, about));
     let mut console = Console::for_tap(
         plan.hours.as_ref(),
         keeper,
         plan.quiet,
         Duration::from_secs(EVERY_IN_A_LOG),
     );
+    vitals.know_memory_cap(settings.memory().0);
     console.attend(Box::new(vitals.clone()));
-    if let Some(alerts) = alerts {
+    if let Some(mut alerts) = alerts {
+        alerts.remember(&beside);
         console.attend(Box::new(alerts));
     }
+    // After the alerts, which put what they told beside it.
+    console.attend(Box::new(StateKeeper::new(folder)));
     console.attend(Box::new(Notifier::new(vitals.clone())));
     if let Some(listener) = control {
-        control::open(listener, &vitals, landlock)?;
+        let control = Control {
+            vitals: vitals.clone(),
+            shared: Arc::clone(&plan.shared),
+            reloader,
+            orders,
+            landlock,
+        };
+        control::open(listener, control)?;
     }
     if let Some(address) = settings.metrics.listen.0 {
         let bound = metrics::open(address, settings.metrics.anywhere, &vitals)?;
@@ -100,7 +116,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
     run::run(Box::new(tap), &plan, console, &title, &stop.asked)
 }
 
-fn load(flags: &RunFlags) -> Result<Settings, Failure> {
+pub(super) fn load(flags: &RunFlags) -> Result<Settings, Failure> {
     let mut settings = Settings::load(&flags.settings)?;
     settings.apply_run(flags);
     Ok(settings)
@@ -125,6 +141,22 @@ fn plan(settings: &Settings, folder: &Path) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
+/// What the run before knew, if it can be used; returns what it kept beside.
+fn take_up(plan: &mut Plan, settings: &Settings, folder: &Path) -> Vec<u8> {
+    plan.pipeline.keep_state = true;
+    let Some(mut state) = state::load(folder, &plan.detect, settings.memory().0) else {
+        return Vec::new();
+    };
+    // Pairs and destinations are known by hashes of that seed.
+    plan.detect = Arc::new(balefire_detect::Settings {
+        hash_seed: state.seed(),
+        ..(*plan.detect).clone()
+    });
+    let beside = std::mem::take(&mut state.beside);
+    *plan.pipeline.state.lock() = Some(state);
+    beside
+}
+
 fn open(settings: &Settings) -> Result<Tap, Failure> {
     let options = TapOptions {
         interfaces: settings.service.interfaces.clone(),
@@ -134,7 +166,7 @@ fn open(settings: &Settings) -> Result<Tap, Failure> {
     Tap::open(&options).map_err(live::failure)
 }
 
-fn alerts(settings: &Settings, plan: &Plan, vitals: &Vitals) -> Result<Option<Alerts>, Failure> {
+fn alerts(settings: &Settings, plan: &Plan, vitals: &Vitals) -> Result<(Option<Alerts>, Arc<Orders>), Failure> {
     let wanted = &settings.alerts;
     let mut outputs = Vec::new();
     if let Some(path) = &wanted.file {
@@ -146,10 +178,12 @@ fn alerts(settings: &Settings, plan: &Plan, vitals: &Vitals) -> Result<Option<Al
     if let Some(place) = &wanted.syslog {
         outputs.push(Output::syslog(place, &plan.sensor)?);
     }
-    let per_hour = wanted.per_server_hourly.size() as u32;
-    let alerts = Alerts::new(&plan.sensor, per_hour, Outputs::new(outputs), vitals.clone());
-    let is_wanted = wanted.file.is_some() || wanted.stdout || wanted.syslog.is_some();
-    Ok(is_wanted.then_some(alerts))
+    if outputs.is_empty() {
+        return Ok((None, Arc::default()));
+    }
+    let orders = Arc::new(Orders::with_limit(wanted.per_server_hourly.size() as u32));
+    let alerts = Alerts::new(&plan.sensor, Arc::clone(&orders), Outputs::new(outputs), vitals.clone());
+    Ok((Some(alerts), orders))
 }
 
 /// Cores for all threads, as they are started from this one.
@@ -186,22 +220,4 @@ fn writable(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
             .map(Path::to_owned),
     );
     folders
-}
-
-/// SIGHUP: the settings file and the lists are read anew; a file that cannot be used leaves what is in force. Says what only
-/// the next start will change.
-fn reload(flags: &RunFlags, running: &Settings, shared: &Shared) {
-    match load(flags) {
-        Ok(new) => {
-            lists::reload(&new, shared);
-            let same_lists = Settings {
-                detect: running.detect.clone(),
-                ..new
-            };
-            if same_lists != *running {
-                output::remark("reload: the settings differ in more than lists; the rest holds from the next start on");
-            }
-        }
-        Err(error) => output::complain(&format!("reload: {error}; the old settings stay in force")),
-    }
 }

@@ -339,7 +339,7 @@ impl Lines<'_> {
 }
 
 /// From `/proc/self/statm`, whose second number counts pages (proc(5)).
-fn resident_bytes() -> Option<f64> {
+pub(super) fn resident_bytes() -> Option<f64> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     Some((pages * rustix::param::page_size() as u64) as f64)

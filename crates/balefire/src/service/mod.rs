@@ -5,6 +5,7 @@
 //! detecting, writing hours.
 
 pub(crate) mod alerts;
+mod answers;
 pub(crate) mod control;
 pub(crate) mod ctl;
 pub(crate) mod daemon;
@@ -12,16 +13,22 @@ pub(crate) mod listen;
 mod lock;
 pub(crate) mod metrics;
 mod notify;
+mod reload;
 mod sandbox;
+mod state;
 pub(crate) mod vitals;
+mod why;
 
-use balefire_detect::Summary;
+use balefire_detect::{State, Summary};
 use balefire_pipeline::Snapshot;
 
 /// Told of everything the console is told of, after it.
 pub(crate) trait Attendant {
     /// An hour is complete; whether it is kept (written, or nobody asked for that).
     fn hour(&mut self, hour: &Summary, kept: bool);
+
+    /// What is known is about to be kept, after an hour; what this one is to remember goes beside it.
+    fn state(&mut self, _state: &mut State) {}
 
     /// Once a second.
     fn tick(&mut self, snapshot: &Snapshot);

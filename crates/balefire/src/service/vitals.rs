@@ -6,20 +6,25 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use balefire_detect::Summary;
+use balefire_detect::{Accounting, ControlServer, Summary};
 use balefire_pipeline::{Snapshot, TapWatch};
 use parking_lot::Mutex;
 
 use super::Attendant;
+use crate::top::Board;
 
 /// Everything that can be asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) sensor: String,
+    /// Most memory the run was given; 0 for unknown.
+    pub(crate) memory_cap_bytes: u64,
     pub(crate) snapshot: Snapshot,
     /// When the snapshot was taken.
     pub(crate) taken: Instant,
     pub(crate) hours: Hours,
+    /// The last closed hour: its servers with their evidence, as many as a snapshot has, and what the allowlist hid.
+    pub(crate) last_hour: Option<Arc<Summary>>,
     /// Of every thread: since when its beats stand still.
     pub(crate) threads: Vec<Beat>,
     pub(crate) alerts: AlertCounts,
@@ -70,17 +75,21 @@ impl Beat {
 #[derive(Clone, Debug)]
 pub(crate) struct Vitals {
     state: Arc<Mutex<State>>,
+    board: Board,
     tap: Option<TapWatch>,
 }
 
 impl Vitals {
     pub(crate) fn new(sensor: &str, table_limits: Vec<(&'static str, u64)>) -> Self {
         Self {
+            board: Board::default(),
             state: Arc::new(Mutex::new(State {
                 sensor: sensor.to_owned(),
+                memory_cap_bytes: 0,
                 snapshot: Snapshot::default(),
                 taken: Instant::now(),
                 hours: Hours::default(),
+                last_hour: None,
                 threads: Vec::new(),
                 alerts: AlertCounts::default(),
                 table_limits,
@@ -95,6 +104,16 @@ impl Vitals {
     pub(crate) fn with_tap(mut self, watch: TapWatch) -> Self {
         self.tap = Some(watch);
         self
+    }
+
+    /// The cap of `--memory`, for consoles.
+    pub(crate) fn know_memory_cap(&self, bytes: u64) {
+        self.state.lock().memory_cap_bytes = bytes;
+    }
+
+    /// What consoles show beyond the state.
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
     }
 
     /// A copy of it all.
@@ -116,14 +135,24 @@ impl Vitals {
 
 impl Attendant for Vitals {
     fn hour(&mut self, hour: &Summary, kept: bool) {
-        let hours = &mut self.state.lock().hours;
+        let servers = hour.servers.iter().take(SHOWN_SERVERS).cloned().collect();
+        let closed = Summary {
+            allowed: hour.allowed.clone(),
+            ..narrowed(hour, servers)
+        };
+        let mut state = self.state.lock();
+        state.last_hour = Some(Arc::new(closed));
+        let hours = &mut state.hours;
         *(if kept { &mut hours.kept } else { &mut hours.lost }) += 1;
         hours.partial += u64::from(hour.period.partial);
         hours.last_end_ns = Some(hour.period.end_ns);
         hours.last_closed = Some(SystemTime::now());
+        self.board.hour(hour, kept);
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {
+        let interfaces = self.tap.as_ref().map(TapWatch::lost).unwrap_or_default();
+        self.board.tick(snapshot, &interfaces);
         let mut state = self.state.lock();
         let now = Instant::now();
         let threads = snapshot.threads.iter();
@@ -146,6 +175,26 @@ impl Attendant for Vitals {
         }
         state.taken = now;
         state.snapshot = snapshot.clone();
+    }
+}
+
+/// Servers of the last hour that are kept: as many as a snapshot shows.
+const SHOWN_SERVERS: usize = 1000;
+
+/// An hour with these servers, and without what an hour has in great numbers.
+pub(super) fn narrowed(hour: &Summary, servers: Vec<ControlServer>) -> Summary {
+    Summary {
+        period: hour.period,
+        first_packet_ns: hour.first_packet_ns,
+        last_packet_ns: hour.last_packet_ns,
+        accounting: Accounting::default(),
+        totals: hour.totals,
+        servers,
+        countries: Vec::new(),
+        country_source: hour.country_source.clone(),
+        peers: Vec::new(),
+        intel: Vec::new(),
+        allowed: balefire_detect::Allowed::default(),
     }
 }
 

@@ -31,6 +31,13 @@ pub(crate) struct Intervals {
     largest_ms: u32,
 }
 
+crate::state::kept!(Intervals { bins, count, sum_log, sum_log_squared, pairs, sum_product, sum_change, largest_ms } if |read| {
+    let sums = [read.sum_log, read.sum_log_squared, read.pairs, read.sum_product, read.sum_change];
+    read.count <= Intervals::LIMIT
+        && read.bins.iter().all(|bin| u32::from(*bin) <= Intervals::LIMIT)
+        && sums.iter().all(|sum| *sum <= u32::MAX / 2)
+});
+
 impl Default for Intervals {
     fn default() -> Self {
         Self {

@@ -78,6 +78,12 @@ fn bin(bytes: u32) -> usize {
     (((log - FIRST_LOG2) * BINS_PER_OCTAVE).max(0.0) as usize).min(BINS - 1)
 }
 
+crate::state::kept!(Sizes {
+    bins,
+    candidate_bytes,
+    votes
+});
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,16 +6,20 @@
 //! its job: deciding what is a finding (`detect`).
 
 mod event;
+mod memory;
+mod orders;
 mod outputs;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use balefire_detect::{Address, Class, ControlServer, Summary, Transport};
+use balefire_detect::{Address, Class, ControlServer, State, Summary, Transport};
 use balefire_pipeline::Snapshot;
 
 pub(crate) use self::event::Event;
 use self::event::{Kind, Standing};
+pub(crate) use self::orders::Orders;
 pub(crate) use self::outputs::{Output, Outputs};
 use super::Attendant;
 use super::vitals::{AlertCounts, Vitals};
@@ -48,7 +52,7 @@ struct Told {
 #[derive(Debug)]
 pub(crate) struct Alerts {
     sensor: String,
-    per_hour: u32,
+    orders: Arc<Orders>,
     told: BTreeMap<ServerKey, Told>,
     outputs: Outputs,
     counts: AlertCounts,
@@ -56,16 +60,21 @@ pub(crate) struct Alerts {
 }
 
 impl Alerts {
-    /// At most `per_hour` alerts of one server.
-    pub(crate) fn new(sensor: &str, per_hour: u32, outputs: Outputs, vitals: Vitals) -> Self {
+    /// At most as many alerts of one server as `orders` say.
+    pub(crate) fn new(sensor: &str, orders: Arc<Orders>, outputs: Outputs, vitals: Vitals) -> Self {
         Self {
             sensor: sensor.to_owned(),
-            per_hour,
+            orders,
             told: BTreeMap::new(),
             outputs,
             counts: AlertCounts::default(),
             vitals,
         }
+    }
+
+    /// Remembers what was told before a restart; what cannot be read is told again.
+    pub(crate) fn remember(&mut self, beside: &[u8]) {
+        self.told = memory::read(beside, Instant::now());
     }
 
     fn look(&mut self, servers: &[ControlServer], standing: Standing, now: Instant) {
@@ -96,6 +105,7 @@ impl Alerts {
         if now.duration_since(told.window) >= WINDOW {
             (told.window, told.in_window) = (now, 0);
         }
+        let per_hour = self.orders.per_server_hourly();
         let mut events = Vec::new();
         if told.class != server.class {
             events.push((Kind::ClassChange { from: told.class }, server.hosts.first().copied()));
@@ -113,7 +123,7 @@ impl Alerts {
             }
         }
         for (kind, host) in events {
-            if told.in_window >= self.per_hour {
+            if told.in_window >= per_hour {
                 told.suppressed += 1;
                 self.counts.suppressed += 1;
                 continue;
@@ -146,7 +156,12 @@ impl Attendant for Alerts {
         self.look(&hour.servers, Standing::Hour, Instant::now());
     }
 
+    fn state(&mut self, state: &mut State) {
+        state.beside = memory::written(&self.told);
+    }
+
     fn tick(&mut self, snapshot: &Snapshot) {
+        self.orders.take_up(|| self.outputs.reopen());
         self.look(&snapshot.servers, Standing::Live, Instant::now());
     }
 }

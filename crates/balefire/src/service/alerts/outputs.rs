@@ -12,9 +12,10 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use balefire_report::rfc3339;
+use balefire_report::{clean, rfc3339};
 
 use super::Event;
+use super::orders::Reopened;
 use crate::exit::Failure;
 use crate::output;
 use crate::values::Syslog;
@@ -66,6 +67,18 @@ impl Outputs {
         }
         self.broken = failure.is_some();
         !self.broken
+    }
+
+    /// Opens files anew by their names, for whoever moved them away; the names, or what is wrong with the first that cannot be.
+    pub(super) fn reopen(&mut self) -> Reopened {
+        let mut names = Vec::new();
+        for output in &mut self.all {
+            if let Output::File { path, file } = output {
+                *file = open(path).map_err(|error| format!("{}: {error}; the old file stays open", path.display()))?;
+                names.push(clean(&path.display().to_string()));
+            }
+        }
+        Ok(names)
     }
 }
 
@@ -120,7 +133,11 @@ impl Output {
                 if was_moved(path, file) {
                     *file = open(path)?;
                 }
-                file.write_all(format!("{line}\n").as_bytes())
+                let before = file.metadata()?.len();
+                file.write_all(format!("{line}\n").as_bytes()).inspect_err(|_| {
+                    // A full disk takes part of a line, and the next alert must not continue it.
+                    let _ = file.set_len(before);
+                })
             }
             Self::Stdout => {
                 let mut stdout = io::stdout().lock();

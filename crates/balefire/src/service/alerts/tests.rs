@@ -39,7 +39,12 @@ fn bench(per_hour: u32) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let vitals = Vitals::new("tap", Vec::new());
     let output = Output::file(&folder.path().join("alerts.jsonl")).unwrap();
-    let alerts = Alerts::new("tap", per_hour, Outputs::new(vec![output]), vitals.clone());
+    let alerts = Alerts::new(
+        "tap",
+        Arc::new(Orders::with_limit(per_hour)),
+        Outputs::new(vec![output]),
+        vitals.clone(),
+    );
     Bench { folder, alerts, vitals }
 }
 
@@ -127,6 +132,51 @@ fn a_file_that_was_moved_away_is_opened_anew() {
 }
 
 #[test]
+fn what_was_told_before_a_restart_is_not_told_again() {
+    let mut before = bench(2);
+    let relayed = ControlServer {
+        behind_relay: true,
+        ..server(3, Class::Suspected, &[7])
+    };
+    let known = [server(1, Class::Suspected, &[1, 2, 3]), relayed];
+    before.look(&known);
+    assert_eq!(before.vitals.state().alerts.sent, 3);
+    let kept = memory::written(&before.alerts.told);
+    let mut after = bench(2);
+    after.alerts.remember(&kept);
+    after.look(&known);
+    assert_eq!(after.lines().len(), 0);
+    // What is new is told, with what was held back before.
+    after.look(&[server(1, Class::Probable, &[1, 2, 3, 4])]);
+    assert_eq!(after.lines().len(), 2);
+    assert_eq!(after.lines()[0]["balefire"]["suppressed_before"], 1);
+    for strange in [&b""[..], b"[", b"[{\"address\":1}]", b"{}"] {
+        after.alerts.remember(strange);
+        assert!(after.alerts.told.is_empty());
+    }
+}
+
+#[test]
+fn an_order_opens_the_file_anew_and_says_so() {
+    let mut bench = bench(100);
+    let path = bench.folder.path().join("alerts.jsonl");
+    fs::rename(&path, bench.folder.path().join("alerts.jsonl.1")).unwrap();
+    let orders = Arc::clone(&bench.alerts.orders);
+    let asked = std::thread::spawn(move || orders.rotate());
+    while !asked.is_finished() {
+        bench.alerts.tick(&Snapshot::default());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let answer = asked.join().unwrap();
+    assert_eq!(answer["done"], "rotate", "{answer}");
+    assert_eq!(answer["files"][0], path.display().to_string());
+    assert!(path.exists() && bench.lines().is_empty());
+    bench.alerts.orders.limit(1);
+    bench.look(&[server(1, Class::Suspected, &[1, 2])]);
+    assert_eq!((bench.lines().len(), bench.vitals.state().alerts.suppressed), (1, 1));
+}
+
+#[test]
 fn syslog_gets_the_same_line_behind_a_header() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
@@ -135,7 +185,12 @@ fn syslog_gets_the_same_line_behind_a_header() {
     let places = [Syslog::Unix(path), Syslog::Udp(udp.local_addr().unwrap())];
     let outputs = places.iter().map(|place| Output::syslog(place, "tap-host").unwrap());
     let outputs = Outputs::new(outputs.collect());
-    let mut alerts = Alerts::new("tap", 9, outputs, Vitals::new("tap", Vec::new()));
+    let mut alerts = Alerts::new(
+        "tap",
+        Arc::new(Orders::with_limit(9)),
+        outputs,
+        Vitals::new("tap", Vec::new()),
+    );
     alerts.look(&[server(1, Class::Probable, &[1])], Standing::Live, Instant::now());
     let mut buffer = [0; 4096];
     for length in [unix.recv(&mut buffer).unwrap(), udp.recv(&mut buffer).unwrap()] {
