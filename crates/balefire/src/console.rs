@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::keep::Keeper;
 use crate::output;
+use crate::service::Attendant;
 
 /// Rows of live figures under one heading.
 const ROWS_PER_HEADING: u32 = 20;
@@ -49,6 +50,8 @@ pub(crate) struct Console<'a> {
     written: [u64; 4],
     not_written: u64,
     started: Instant,
+    /// Told of everything after the console itself.
+    attendants: Vec<Box<dyn Attendant>>,
 }
 
 impl<'a> Console<'a> {
@@ -83,7 +86,13 @@ impl<'a> Console<'a> {
             written: [0; 4],
             not_written: 0,
             started: Instant::now(),
+            attendants: Vec::new(),
         }
+    }
+
+    /// Tells another of everything, too.
+    pub(crate) fn attend(&mut self, attendant: Box<dyn Attendant>) {
+        self.attendants.push(attendant);
     }
 
     /// Takes the progress bar away; returns the run's length in seconds.
@@ -215,11 +224,19 @@ impl Observer for Console<'_> {
                 thousands(hour.accounting.received),
             ));
         }
-        self.write(hour)?;
-        self.keep(hour)
+        let lost_before = self.not_written;
+        let kept = self.write(hour).and_then(|()| self.keep(hour));
+        let is_kept = kept.is_ok() && self.not_written == lost_before;
+        for attendant in &mut self.attendants {
+            attendant.hour(hour, is_kept);
+        }
+        kept
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {
+        for attendant in &mut self.attendants {
+            attendant.tick(snapshot);
+        }
         if matches!(self.screen, Screen::Rows { .. }) {
             self.tell_news(&snapshot.servers);
         }

@@ -34,6 +34,10 @@ pub(crate) enum Command {
     Read(ReadFlags),
     /// Find control servers on a network interface, until SIGINT or SIGTERM.
     Live(LiveFlags),
+    /// Watch a tap for months: what `live` does, from a settings file, as a service. SIGTERM ends it, SIGHUP checks the file.
+    Run(RunFlags),
+    /// Ask the running service.
+    Ctl(CtlFlags),
     /// Only count: packets, bytes, addresses; no detection. Prints one JSON object.
     Stats(StatsFlags),
     /// Write a made-up capture: offices, services, and the beacons you plant among them.
@@ -45,6 +49,9 @@ pub(crate) enum Command {
     Archive(ArchiveCommand),
     /// List the network interfaces, which of them can be opened, and what would mend the rest.
     Interfaces,
+    /// Look at an interface and its machine before they are trusted with a tap; every finding with the line that mends
+    /// it. Changes nothing. Exit code 1 where something must be mended.
+    Doctor(DoctorFlags),
     /// Say what is understood of lists of threat intelligence.
     #[command(subcommand)]
     Intel(IntelCommand),
@@ -166,6 +173,18 @@ pub(crate) struct LiveFlags {
     #[arg(long, help_heading = "Capture")]
     pub(crate) no_promiscuous: bool,
 
+    /// Answer Prometheus at ADDRESS:PORT. [without a value: 127.0.0.1:9477]
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = crate::service::metrics::DEFAULT_ADDRESS, help_heading = "Output")]
+    pub(crate) metrics: Option<String>,
+
+    /// Append every finding and every change of a server's class to FILE, as JSON lines.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) alerts: Option<PathBuf>,
+
+    /// The address of --metrics may be one that other machines can reach. There is no password.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) metrics_anywhere: bool,
+
     /// Stop by itself after so many seconds.
     #[arg(long, value_name = "SECONDS", help_heading = "Capture")]
     pub(crate) duration: Option<u64>,
@@ -179,6 +198,83 @@ pub(crate) struct LiveFlags {
 
     #[command(flatten)]
     pub(crate) output: OutputFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunFlags {
+    /// Interfaces to listen on; may be repeated. [default: service.interfaces of the settings file]
+    #[arg(short, long, value_name = "IFACE")]
+    pub(crate) interface: Vec<String>,
+
+    /// Folder of the hours and of the archive. [default: service.output of the settings file]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CtlFlags {
+    /// What to ask, or to ask for.
+    #[arg(value_enum)]
+    pub(crate) word: CtlWord,
+
+    /// The service's socket. [default: service.socket of the settings file, or .balefire.sock in its output folder]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// The service's settings file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What the service answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CtlWord {
+    /// How it is: packets, losses, tables, threads, hours, rights.
+    Status,
+    /// Control servers as they stand.
+    Servers,
+    /// Controlled hosts and their servers.
+    Hosts,
+    /// Hosting countries.
+    Countries,
+    /// Read and check the settings file, as SIGHUP does.
+    Reload,
+    /// End in order, as SIGTERM does.
+    Shutdown,
+}
+
+impl CtlWord {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Servers => "servers",
+            Self::Hosts => "hosts",
+            Self::Countries => "countries",
+            Self::Reload => "reload",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DoctorFlags {
+    /// The interface; `balefire interfaces` lists them.
+    #[arg(value_name = "IFACE")]
+    pub(crate) interface: String,
+
+    /// One JSON object in place of the page.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
 }
 
 #[derive(Args, Debug)]

@@ -17,14 +17,17 @@ use crate::lists;
 use crate::output;
 use crate::plan::Plan;
 use crate::run::{self, Title};
+use crate::service::alerts::{Alerts, Output as AlertOutput, Outputs};
+use crate::service::metrics;
+use crate::service::vitals::Vitals;
 use crate::settings::Settings;
 use crate::signals::{self, Ending};
 
 /// How long the interface may take to deliver what the kernel still holds after a signal. The program must be gone within 2 s.
-const DRAIN: Duration = Duration::from_secs(1);
+pub(crate) const DRAIN: Duration = Duration::from_secs(1);
 
 /// Seconds between rows where nobody watches: a row a minute is what a log can take for months.
-const EVERY_IN_A_LOG: u64 = 60;
+pub(crate) const EVERY_IN_A_LOG: u64 = 60;
 
 pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
     let mut settings = Settings::load(&flags.settings)?;
@@ -49,7 +52,20 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
         .archive
         .take()
         .map(|(archive, about)| Keeper::for_tap(archive, about));
-    let console = Console::for_tap(plan.hours.as_ref(), keeper, plan.quiet, every);
+    let mut console = Console::for_tap(plan.hours.as_ref(), keeper, plan.quiet, every);
+    let vitals = Vitals::new(&plan.sensor, plan.table_limits());
+    console.attend(Box::new(vitals.clone()));
+    if let Some(file) = &flags.alerts {
+        let per_hour = settings.alerts.per_server_hourly.size() as u32;
+        let outputs = Outputs::new(vec![AlertOutput::file(file)?]);
+        console.attend(Box::new(Alerts::new(&plan.sensor, per_hour, outputs, vitals.clone())));
+    }
+    if flags.metrics.is_some()
+        && let Some(address) = settings.metrics.listen.0
+    {
+        let bound = metrics::open(address, settings.metrics.anywhere, &vitals)?;
+        output::remark(&format!("metrics on http://{bound}/metrics"));
+    }
     if !plan.quiet {
         output::remark(&format!("listening on {}, home {}", flags.interface, plan.detect.home));
     }
@@ -62,13 +78,13 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
 }
 
 /// The networks the interface itself is in; an address that stands for the whole Internet is left out.
-fn networks(interface: &str) -> Result<Vec<String>, Failure> {
+pub(crate) fn networks(interface: &str) -> Result<Vec<String>, Failure> {
     let addresses = interface_addresses(interface).map_err(failure)?;
     let networks = addresses.iter().filter(|address| address.prefix_bits > 0);
     Ok(networks.map(ToString::to_string).collect())
 }
 
-fn options(settings: &Settings) -> LiveOptions {
+pub(crate) fn options(settings: &Settings) -> LiveOptions {
     let capture = &settings.capture;
     let filter = Some(capture.filter.trim()).filter(|filter| !filter.is_empty());
     // Both numbers are checked: below 2^18 bytes and 2^11 MiB.
@@ -81,7 +97,7 @@ fn options(settings: &Settings) -> LiveOptions {
     }
 }
 
-fn failure(error: CaptureError) -> Failure {
+pub(crate) fn failure(error: CaptureError) -> Failure {
     match error {
         CaptureError::Filter { .. } => Failure::usage(error.to_string()),
         error => Failure::failed(format!("{error} (`balefire interfaces` lists what can be opened)")),

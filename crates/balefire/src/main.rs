@@ -7,6 +7,7 @@ mod allow;
 mod archive;
 mod config;
 mod console;
+mod doctor;
 mod exit;
 mod flags;
 mod intel;
@@ -21,6 +22,7 @@ mod profile;
 mod read;
 mod report;
 mod run;
+mod service;
 mod settings;
 mod signals;
 mod stats;
@@ -48,11 +50,14 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
     match flags.command {
         Command::Read(flags) => read::run(&flags),
         Command::Live(flags) => live::run(&flags),
+        Command::Run(flags) => service::daemon::run(&flags),
+        Command::Ctl(flags) => service::ctl::run(&flags),
         Command::Stats(flags) => stats::run(&flags),
         Command::Synth(flags) => synth::run(&flags),
         Command::Archive(command) => archive::run(&command),
         Command::Report(flags) => report::run(&flags),
         Command::Interfaces => interfaces::run(),
+        Command::Doctor(flags) => doctor::run(&flags),
         Command::Intel(command) => intel::run(&command),
         Command::Allow(command) => allow::run(&command),
         Command::Config(command) => config::run(&command),

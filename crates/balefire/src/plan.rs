@@ -40,6 +40,8 @@ pub(crate) enum Answer {
     Summary(Format),
     /// The page of one server.
     Why(String),
+    /// Nothing: a service has told it all by then.
+    Nothing,
 }
 
 impl Plan {
@@ -96,6 +98,24 @@ impl Plan {
             scores: asked.scores.clone(),
             quiet: asked.quiet,
         })
+    }
+}
+
+impl Plan {
+    /// Entries each kind of table may have, over all workers, by the names the pipeline shows them under.
+    pub(crate) fn table_limits(&self) -> Vec<(&'static str, u64)> {
+        let limits = &self.detect.limits;
+        let each = [
+            ("connections", self.pipeline.connections),
+            ("hosts", limits.hosts),
+            ("destinations", limits.addresses),
+            ("pairs", limits.pairs),
+            ("timelines", limits.timelines),
+            ("names", limits.names),
+        ];
+        let workers = self.pipeline.workers.max(1);
+        each.map(|(name, limit)| (name, limit.saturating_mul(workers) as u64))
+            .to_vec()
     }
 }
 

@@ -140,6 +140,7 @@ fn answer(
 ) -> Result<String, Failure> {
     let summary = &outcome.summary;
     Ok(match &plan.answer {
+        Answer::Nothing => String::new(),
         Answer::Why(server) => why(summary, &outcome.timelines, server, output::stdout_style()),
         Answer::Summary(Format::Json) => json(summary, &plan.sensor)
             .map(|document| match &outcome.profile[..] {

@@ -12,8 +12,9 @@ use balefire_pipeline::TableLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Failure;
-use crate::flags::{LiveFlags, SettingFlags};
-use crate::values::{Count, CountryCode, Memory, Network, Score, SensorName, SetSizes};
+use crate::flags::{LiveFlags, RunFlags, SettingFlags};
+use crate::service::control::DEFAULT_NAME;
+use crate::values::{Count, CountryCode, Listen, Memory, Network, Score, SensorName, SetSizes, Syslog};
 
 /// Everything that can be set, in the sections of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub(crate) struct Settings {
     pub(crate) run: RunSection,
     pub(crate) capture: CaptureSection,
     pub(crate) limits: LimitsSection,
+    pub(crate) metrics: MetricsSection,
+    pub(crate) service: ServiceSection,
+    pub(crate) alerts: AlertsSection,
     pub(crate) archive: ArchiveSection,
     pub(crate) report: ReportSection,
 }
@@ -133,6 +137,77 @@ impl Default for CaptureSection {
     }
 }
 
+/// `[metrics]`: where `run` answers Prometheus; `live` does so only with `--metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct MetricsSection {
+    /// Address and port, or `off`.
+    pub(crate) listen: Listen,
+    /// An address that other machines can reach is meant.
+    pub(crate) anywhere: bool,
+}
+
+/// `[service]`: what `balefire run` needs beside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ServiceSection {
+    /// Interfaces to listen on.
+    pub(crate) interfaces: Vec<String>,
+    /// Threads that read each of them.
+    pub(crate) readers: Count<1, 64>,
+    /// Folder of the hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<PathBuf>,
+    /// Control socket; absent for one in the output folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Cores that all threads stay on; empty for any.
+    pub(crate) cpus: Vec<Count<0, 1023>>,
+    /// Rights are given up once the interfaces are open.
+    pub(crate) sandbox: bool,
+}
+
+impl Default for ServiceSection {
+    fn default() -> Self {
+        Self {
+            interfaces: Vec::new(),
+            readers: Count(1),
+            output: None,
+            socket: None,
+            cpus: Vec::new(),
+            sandbox: true,
+        }
+    }
+}
+
+/// `[alerts]`: where `balefire run` tells of findings; nowhere unless set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AlertsSection {
+    /// JSON lines, appended; opened anew when the file was moved away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<PathBuf>,
+    /// The same on standard output.
+    pub(crate) stdout: bool,
+    /// `udp:ADDRESS:PORT` or `unix:/dev/log`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) syslog: Option<Syslog>,
+    /// Alerts of one server in an hour of wall time.
+    pub(crate) per_server_hourly: Count<1, 100_000>,
+}
+
+impl Default for AlertsSection {
+    fn default() -> Self {
+        Self {
+            file: None,
+            stdout: false,
+            syslog: None,
+            // A person can look at so many; the rest is counted.
+            per_server_hourly: Count(20),
+        }
+    }
+}
+
 /// `[limits]`: the memory of the run, from which the tables' sizes follow, or sizes by hand: entries of each table and worker.
 /// At its limit a table lets the coldest go, and counts it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -218,6 +293,10 @@ impl Settings {
             self.capture.buffer_mb = flag("--buffer-mb", u64::from(buffer_mb).try_into())?;
         }
         self.capture.promiscuous &= !flags.no_promiscuous;
+        if let Some(address) = &flags.metrics {
+            self.metrics.listen = flag("--metrics", address.clone().try_into())?;
+        }
+        self.metrics.anywhere |= flags.metrics_anywhere;
         Ok(())
     }
 
@@ -230,6 +309,23 @@ impl Settings {
         };
         serde_json::to_string(&(&self.home, detect, &self.limits, &self.capture.filter))
             .map_err(|error| Failure::failed(format!("the settings cannot be written: {error}")))
+    }
+
+    /// What only `run` takes.
+    pub(crate) fn apply_run(&mut self, flags: &RunFlags) {
+        if !flags.interface.is_empty() {
+            self.service.interfaces.clone_from(&flags.interface);
+        }
+        if let Some(output) = &flags.output {
+            self.service.output = Some(output.clone());
+        }
+    }
+
+    /// Where the service's control socket is; `None` without an output folder.
+    pub(crate) fn socket(&self) -> Option<PathBuf> {
+        let service = &self.service;
+        let beside = || service.output.as_ref().map(|folder| folder.join(DEFAULT_NAME));
+        service.socket.clone().or_else(beside)
     }
 
     /// The file that [`Settings::read`] reads back to the same.

@@ -3,6 +3,9 @@
 //! In: texts and numbers of the operator. Out: types that hold only what can be used, or an error that says what would
 //! do. Not its job: what the values are for.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use balefire_detect::Home;
@@ -172,6 +175,69 @@ impl Default for SensorName {
     }
 }
 
+/// Where to listen: address and port, or nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Listen(pub(crate) Option<SocketAddr>);
+
+impl Default for Listen {
+    /// Only this machine; the port is balefire's own choice among those that nobody has registered for metrics.
+    fn default() -> Self {
+        Self(Some(SocketAddr::from(([127, 0, 0, 1], 9477))))
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.trim() == "off" {
+            return Ok(Self(None));
+        }
+        text.trim()
+            .parse()
+            .map(|address| Self(Some(address)))
+            .map_err(|_| format!("{text:?} is no address with a port: write 127.0.0.1:9477, or off"))
+    }
+}
+
+impl From<Listen> for String {
+    fn from(listen: Listen) -> Self {
+        listen.0.map_or_else(|| "off".to_owned(), |address| address.to_string())
+    }
+}
+
+/// A place that takes syslog messages (RFC 5424).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) enum Syslog {
+    Udp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl TryFrom<String> for Syslog {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Ok(Self::Unix(path.into()));
+        }
+        let address = text.strip_prefix("udp:").and_then(|address| address.parse().ok());
+        address
+            .map(Self::Udp)
+            .ok_or_else(|| format!("{text:?} is no syslog: write udp:192.0.2.1:514, or unix:/dev/log"))
+    }
+}
+
+impl From<Syslog> for String {
+    fn from(place: Syslog) -> Self {
+        match place {
+            Syslog::Udp(address) => format!("udp:{address}"),
+            Syslog::Unix(path) => format!("unix:{}", path.display()),
+        }
+    }
+}
+
 /// Where sizes of sets begin: from 1, each larger than the one before, at most 32.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<i64>", into = "Vec<i64>")]
@@ -216,6 +282,9 @@ mod tests {
         assert_eq!(String::from(CountryCode::try_from("nl".to_owned()).unwrap()), "NL");
         assert!(CountryCode::try_from("N1".to_owned()).is_err() && CountryCode::try_from("é".to_owned()).is_err());
         assert!(Network::try_from("10.0.0.0/33".to_owned()).is_err());
+        assert_eq!(String::from(Listen::default()), "127.0.0.1:9477");
+        assert_eq!(Listen::try_from("off".to_owned()).unwrap().0, None);
+        assert!(Listen::try_from("9477".to_owned()).is_err());
         assert!(is_sensor_name(SensorName::default().as_str()));
         assert_eq!(SetSizes::try_from(SetSizes::default().0), Ok(SetSizes::default()));
         for bad in [vec![], vec![2, 10], vec![1, 10, 10], (1..34).collect()] {

@@ -22,7 +22,8 @@ fn a_replay_at_top_speed_arrives_whole() {
     let synth = ["synth", "--seed", "5", "--hosts", "40", "--duration", "2h", "--out"];
     succeed(Command::new(BALEFIRE).args(synth).arg(&capture));
 
-    let mut live = tap.live(folder.path(), &[]);
+    // Room for the whole replay: an unoptimised worker is slower than the wire, and the machine may be busy with other tests.
+    let mut live = tap.live(folder.path(), &["--queue-blocks", "256"]);
     let replay = succeed(
         tap.at_sender("tcpreplay")
             .args(["--topspeed", "-i", &tap.sender_interface])

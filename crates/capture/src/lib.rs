@@ -5,6 +5,7 @@
 //! `decode`'s), threads and queues (that is `pipeline`'s).
 
 mod block;
+mod fanout;
 mod file;
 mod interfaces;
 mod link;
@@ -17,5 +18,5 @@ pub use block::{BLOCK_BYTES, Block, FrameRecord, MAX_FRAME_BYTES};
 pub use file::{FileOptions, FileSource, Input, expand};
 pub use interfaces::{InterfaceAddress, InterfaceReport, interface_addresses, interfaces};
 pub use live::{LiveOptions, LiveSource, LiveStopper};
-pub use source::{CaptureError, Damage, Fill, KernelCounters, Source, SourceCounters};
+pub use source::{CaptureError, Damage, Fill, Gap, KernelCounters, Source, SourceCounters};
 pub use writer::PcapWriter;

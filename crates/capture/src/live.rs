@@ -68,6 +68,11 @@ impl LiveStopper {
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
+
+    /// Whether it was asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
 }
 
 /// An interface that is being listened to.
@@ -154,6 +159,26 @@ impl LiveSource {
             failure: None,
             counters: SourceCounters::default(),
             kernel: KernelTotals::default(),
+        })
+    }
+
+    /// Ended by `stopper`, which may end others too.
+    #[must_use]
+    pub fn stopped_by(mut self, stopper: LiveStopper) -> Self {
+        self.stopper = stopper;
+        self
+    }
+
+    /// Shares the interface's frames with the other sources of the same `group` in this process: each frame goes to one of
+    /// them, those of a conversation to the same one. The kernel's hash is of addresses and ports, both directions alike
+    /// (`__skb_get_hash_symmetric`, packet(7) `PACKET_FANOUT_HASH`).
+    ///
+    /// # Errors
+    /// [`CaptureError::Interface`] when the kernel refuses.
+    pub fn share(&self, group: u16) -> Result<(), CaptureError> {
+        crate::fanout::join(self.capture.as_fd(), group).map_err(|error| CaptureError::Interface {
+            interface: self.interface.clone(),
+            reason: format!("its frames cannot be shared among threads: {error}; use one capture thread"),
         })
     }
 

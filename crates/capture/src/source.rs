@@ -56,6 +56,19 @@ pub struct KernelCounters {
     pub dropped_interface: u64,
 }
 
+/// A time in which an interface of a tap delivered nothing because it was down or gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Its name.
+    pub interface: String,
+    /// Since when, nanoseconds since 1970 by the wall clock: a gap has no packets to tell the time.
+    pub from_ns: i64,
+    /// Until when.
+    pub until_ns: i64,
+    /// The system's reason.
+    pub reason: String,
+}
+
 /// What a source counted itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceCounters {
@@ -121,6 +134,11 @@ pub trait Source: Send {
     /// Kernel and interface losses so far; `None` for files. May be called once a second.
     fn kernel_counters(&mut self) -> Option<KernelCounters> {
         None
+    }
+
+    /// Gaps since the last call; one that goes on is told up to now, and the rest later.
+    fn take_gaps(&mut self) -> Vec<Gap> {
+        Vec::new()
     }
 
     /// Damaged inputs so far.

@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use balefire_decode::Address;
 
 use crate::allow::Tally;
-use crate::candidate::Habit;
+use crate::candidate::{Habit, Surroundings};
 use crate::confirm::{Fingerprints, confirm, is_allowed};
 use crate::intel::Intel;
 use crate::joined::{Found, by_server, once};
 use crate::key::Scope;
 use crate::part::{Part, Traffic};
-use crate::score::class;
+use crate::score::{Judged, class};
 use crate::settings::Settings;
 use crate::shared::{ServerKey, Shared};
 use crate::summary::{Accounting, Class, ControlServer, Country, CountryRow, EvidenceKind, Period, Summary, Totals};
@@ -26,7 +26,7 @@ const MOST_NAMES: usize = 16;
 impl Part {
     /// The finished summary of a period, once the parts of all workers are merged.
     pub fn conclude(mut self, settings: &Settings, shared: &Shared, period: Period, accounting: Accounting) -> Summary {
-        self.settle();
+        self.settle(settings);
         let lists = shared.lists_now().0;
         let mut tally = Tally::new(&lists.allow);
         let servers = servers(&self, settings, shared, &lists.intel, &mut tally);
@@ -71,18 +71,28 @@ fn servers(
     intel: &Intel,
     tally: &mut Tally<'_>,
 ) -> Vec<ControlServer> {
-    let alike = alike(part, settings, shared);
+    let mut judged: Vec<(Surroundings<'_>, Judged)> = part
+        .candidates
+        .iter()
+        .map(|candidate| {
+            let around = part.surroundings(candidate, settings, shared);
+            (around, candidate.judge(&around))
+        })
+        .collect();
+    let alike = alike(part, &judged, settings);
     let fingerprints = Fingerprints::of(part);
     let found: Vec<Found<'_>> = part
         .candidates
         .iter()
-        .filter_map(|candidate| {
-            let mut around = part.surroundings(candidate, settings, shared);
-            around.alike = alike.get(&candidate.habit()).copied().unwrap_or(1);
-            let judged = candidate.judge(&around);
+        .zip(&mut judged)
+        .filter_map(|(candidate, (around, judged))| {
+            if let Some(&alike) = alike.get(&candidate.habit()).filter(|alike| **alike > 1) {
+                around.alike = alike;
+                *judged = candidate.judge(around);
+            }
             class(judged.score, &settings.thresholds)?;
-            let evidence = candidate.evidence(&judged, &around);
-            if is_allowed(candidate, &around, evidence.last_ns, &fingerprints, tally) {
+            let evidence = candidate.evidence(judged, around);
+            if is_allowed(candidate, around, evidence.last_ns, &fingerprints, tally) {
                 return None;
             }
             Some(Found {
@@ -103,15 +113,11 @@ fn servers(
 }
 
 /// How many servers each host uses in the same way, as far as each alone would be reported.
-fn alike(part: &Part, settings: &Settings, shared: &Shared) -> HashMap<Habit, u64> {
+fn alike(part: &Part, judged: &[(Surroundings<'_>, Judged)], settings: &Settings) -> HashMap<Habit, u64> {
     let mut servers: BTreeSet<(Habit, Address)> = BTreeSet::new();
-    for candidate in part
-        .candidates
-        .iter()
-        .filter(|one| one.scope == Scope::Service && !one.is_group())
-    {
-        let judged = candidate.judge(&part.surroundings(candidate, settings, shared));
-        if judged.kind == candidate.kind && class(judged.score, &settings.thresholds).is_some() {
+    for (candidate, (_, judged)) in part.candidates.iter().zip(judged) {
+        let alone = candidate.scope == Scope::Service && !candidate.is_group();
+        if alone && judged.kind == candidate.kind && class(judged.score, &settings.thresholds).is_some() {
             servers.insert((candidate.habit(), candidate.server));
         }
     }

@@ -6,6 +6,7 @@
 //! calls and merges, `report` prints.
 
 mod allow;
+mod around;
 mod candidate;
 mod channels;
 mod check_in;
@@ -64,8 +65,8 @@ pub use part::Part;
 pub use settings::{Limits, Settings, Thresholds};
 pub use shared::Shared;
 pub use summary::{
-    Accounting, Class, Contact, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, IntelSign,
-    Period, PeriodKind, QueueDrops, ScorePart, Summary, TimelineRow, Totals,
+    Accounting, Class, Contact, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, Gap,
+    IntelSign, Period, PeriodKind, QueueDrops, ScorePart, Summary, TimelineRow, Totals,
 };
 pub use timeline::{BINS_PER_OCTAVE, COLLAPSE_NS, INTERVAL_BINS, Timeline};
 pub use timing::{

@@ -116,9 +116,9 @@ impl Detector {
     fn past_of_pairs(&self, past: &mut Vec<Past>) {
         let intel = &self.watch.lists.intel;
         let mut by_name: BTreeMap<Address, Vec<(Address, Box<str>)>> = BTreeMap::new();
-        for given in self.resolved.all(&self.names) {
-            if intel.listed_domain(&given.name, None, given.time_ns).is_some() {
-                by_name.entry(given.address).or_default().push((given.host, given.name));
+        for (host, address, time_ns, name) in self.resolved.each(&self.names) {
+            if intel.listed_domain(name, None, time_ns).is_some() {
+                by_name.entry(address).or_default().push((host, name.into()));
             }
         }
         let hosts: Vec<Address> = self.seen.hosts.iter().map(|host| host.address).collect();

@@ -136,8 +136,13 @@ impl Names {
 
     /// The text, if the slot is of a name.
     pub(crate) fn text(&self, slot: u32) -> Option<&str> {
+        std::str::from_utf8(self.bytes_of(slot)?).ok()
+    }
+
+    /// The same, unread: where many are only copied.
+    pub(crate) fn bytes_of(&self, slot: u32) -> Option<&[u8]> {
         let name = self.table.at(slot)?;
-        std::str::from_utf8(self.texts.at(name.text, usize::from(name.bytes))).ok()
+        Some(self.texts.at(name.text, usize::from(name.bytes)))
     }
 
     /// The hash, 0 if the slot is of none.

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 
 use balefire_decode::Address;
 
+use crate::around::Around;
 use crate::candidate::{Candidate, Surroundings};
-use crate::clients::{self, Client};
-use crate::resolved::Resolution;
+use crate::clients::Client;
+use crate::hash::Seed;
+use crate::resolved::Resolutions;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::sighted::Sighting;
@@ -47,6 +49,27 @@ pub(crate) struct HostSeen {
     pub(crate) resolves: bool,
 }
 
+impl HostSeen {
+    /// A host of which nothing was seen.
+    pub(crate) fn of(address: Address) -> Self {
+        Self {
+            address,
+            active: false,
+            services: 0,
+            names: false,
+            resolves: false,
+        }
+    }
+
+    /// Takes in what another worker saw of it.
+    pub(crate) fn unite(&mut self, other: &Self) {
+        self.active |= other.active;
+        self.services += other.services;
+        self.names |= other.names;
+        self.resolves |= other.resolves;
+    }
+}
+
 /// A destination as one worker saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DestinationSeen {
@@ -65,13 +88,17 @@ pub(crate) struct DestinationSeen {
 pub struct Part {
     /// Every host so far. May repeat until [`Self::settle`].
     pub(crate) hosts: Vec<HostSeen>,
-    /// Addresses that hosts were given for names. May repeat until [`Self::settle`].
-    pub(crate) resolutions: Vec<Resolution>,
-    /// Fingerprints of clients and the hosts that showed them. May repeat until [`Self::settle`].
+    /// Addresses that hosts were given for names. May repeat.
+    pub(crate) resolutions: Resolutions,
+    /// Fingerprints of clients and the hosts that showed them. May repeat.
     pub(crate) clients: Vec<Client>,
     /// Every destination so far. May repeat until [`Self::settle`].
     pub(crate) destinations: Vec<DestinationSeen>,
     pub(crate) candidates: Vec<Candidate>,
+    /// What of these lists the candidates ask for; since [`Self::settle`].
+    pub(crate) around: Around,
+    /// More than one worker's hosts and destinations are in it.
+    pub(crate) merged: bool,
     /// Contacts with what is listed. May repeat until [`Self::settle`].
     pub(crate) sightings: Vec<Sighting>,
     pub(crate) traffic: BTreeMap<Country, Traffic>,
@@ -84,10 +111,15 @@ pub struct Part {
 impl Part {
     /// Adds another worker's part of the same period. The order of merges changes nothing.
     pub fn merge(&mut self, other: Self) {
-        self.hosts.extend(other.hosts);
-        self.resolutions.extend(other.resolutions);
-        self.clients.extend(other.clients);
-        self.destinations.extend(other.destinations);
+        self.merged |= other.merged || !(self.hosts.is_empty() || other.hosts.is_empty());
+        append(&mut self.hosts, other.hosts);
+        append(&mut self.clients, other.clients);
+        append(&mut self.destinations, other.destinations);
+        if self.resolutions.len() == 0 {
+            self.resolutions = other.resolutions;
+        } else {
+            self.resolutions.extend(&other.resolutions);
+        }
         self.candidates.extend(other.candidates);
         self.sightings.extend(other.sightings);
         for (country, traffic) in &other.traffic {
@@ -103,7 +135,7 @@ impl Part {
     /// [`crate::Detector::finish_with_timelines`] that is every timeline of the run.
     pub fn timelines(&self, settings: &Settings, shared: &Shared) -> Vec<TimelineRow> {
         let mut part = self.clone();
-        part.settle();
+        part.settle(settings);
         part.candidates
             .iter()
             .map(|candidate| candidate.row(&part.surroundings(candidate, settings, shared)))
@@ -113,7 +145,7 @@ impl Part {
     /// The same rows with what is known of each, suspected or not: how context is measured.
     pub fn explained(&self, settings: &Settings, shared: &Shared) -> Vec<(TimelineRow, Evidence)> {
         let mut part = self.clone();
-        part.settle();
+        part.settle(settings);
         let explain = |candidate: &Candidate| {
             let around = part.surroundings(candidate, settings, shared);
             let judged = candidate.judge(&around);
@@ -122,33 +154,35 @@ impl Part {
         part.candidates.iter().map(explain).collect()
     }
 
-    /// Sorts and unites everything, so that equal parts are equal however they were merged.
-    pub(crate) fn settle(&mut self) {
-        self.hosts.sort_unstable();
-        self.hosts.dedup_by(|next, kept| {
-            let same = next.address == kept.address;
-            if same {
-                kept.active |= next.active;
-                kept.services += next.services;
-                kept.names |= next.names;
-                kept.resolves |= next.resolves;
-            }
-            same
-        });
-        // The earliest answer names the address, whoever saw it.
-        self.resolutions.sort_unstable();
-        self.resolutions
-            .dedup_by(|next, kept| (next.host, next.address) == (kept.host, kept.address));
-        clients::settle(&mut self.clients);
-        self.destinations.sort_unstable();
-        self.destinations.dedup_by(|next, kept| {
-            let same = next.hash == kept.hash;
-            if same {
-                kept.hosts = kept.hosts.saturating_add(next.hosts);
-                kept.active |= next.active;
-            }
-            same
-        });
+    /// Unites what several workers saw and sorts what is reported, so that equal parts are equal however they were merged.
+    pub(crate) fn settle(&mut self, settings: &Settings) {
+        self.around = Around::of(
+            &self.candidates,
+            &self.hosts,
+            &self.destinations,
+            &self.resolutions,
+            &self.clients,
+            &Seed::new(settings.hash_seed),
+        );
+        if self.merged {
+            self.hosts.sort_unstable();
+            self.hosts.dedup_by(|next, kept| {
+                let same = next.address == kept.address;
+                if same {
+                    kept.unite(next);
+                }
+                same
+            });
+            self.destinations.sort_unstable();
+            self.destinations.dedup_by(|next, kept| {
+                let same = next.hash == kept.hash;
+                if same {
+                    kept.hosts = kept.hosts.saturating_add(next.hosts);
+                    kept.active |= next.active;
+                }
+                same
+            });
+        }
         self.candidates.sort_by(|one, two| one.order().cmp(&two.order()));
         self.sightings.sort_unstable();
         self.sightings.dedup_by(|next, kept| {
@@ -162,36 +196,22 @@ impl Part {
 
     /// What the whole knows about one candidate. Only after [`Self::settle`].
     pub(crate) fn surroundings(&self, candidate: &Candidate, settings: &Settings, shared: &Shared) -> Surroundings<'_> {
-        let found = self
-            .destinations
-            .binary_search_by(|reached| reached.hash.cmp(&candidate.reached));
         let country = if candidate.behind_relay() {
             Country::UNKNOWN
         } else {
             shared.countries().country(candidate.server)
         };
-        let host = self
-            .hosts
-            .binary_search_by(|host| host.address.cmp(&candidate.host))
-            .map(|at| &self.hosts[at])
-            .ok();
-        let resolved = self
-            .resolutions
-            .binary_search_by(|known| (known.host, known.address).cmp(&(candidate.host, candidate.server)))
-            .map(|at| &*self.resolutions[at].name)
-            .ok();
+        let host = self.around.host(candidate.host);
+        let ends = Seed::new(settings.hash_seed).ends(candidate.host, candidate.server);
+        let resolved = self.around.name(ends);
         Surroundings {
             services: host.map_or(1, |host| host.services),
             names: host.is_some_and(|host| host.names),
             resolves: host.is_some_and(|host| host.resolves),
-            resolved,
+            resolved: resolved.and_then(|place| self.resolutions.name(place)),
             alike: 1,
-            client_hosts: self
-                .clients
-                .binary_search_by_key(&candidate.client, |client| client.hash)
-                .map(|at| self.clients[at].hosts.estimate())
-                .ok(),
-            hosts_there: found.map_or(1, |at| u64::from(self.destinations[at].hosts)),
+            client_hosts: self.around.client_hosts(candidate.client),
+            hosts_there: self.around.hosts_there(candidate.reached).map_or(1, u64::from),
             hosts_all: self.hosts.len() as u64,
             country,
             home_country: settings.home_country.map(Country),
@@ -203,6 +223,15 @@ impl Part {
         let hosts = self.hosts.iter().filter(|host| host.active).count();
         let active = |reached: &&DestinationSeen| reached.active && reached.address.is_some();
         (hosts as u64, self.destinations.iter().filter(active).count() as u64)
+    }
+}
+
+/// Without a copy where there was nothing yet.
+fn append<T>(all: &mut Vec<T>, more: Vec<T>) {
+    if all.is_empty() {
+        *all = more;
+    } else {
+        all.extend(more);
     }
 }
 

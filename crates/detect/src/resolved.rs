@@ -1,22 +1,73 @@
 //! Which names a host was given addresses for: what names a connection to an address that gives no name itself.
 //!
-//! In: the answers of DNS that a host was sent. Out: [`Resolution`]s. Not its job: the queries, which are check-ins.
+//! In: the answers of DNS that a host was sent. Out: [`Resolutions`]. Not its job: the queries, which are check-ins.
 //!
 //! Where workers are chosen by pairs of addresses, a host's resolver and its servers may be with different workers: so
 //! the final word is said when the parts of all are together, and a name counts whenever it was given.
 
+use std::collections::HashMap;
+
 use balefire_decode::Address;
+use foldhash::fast::RandomState;
 
 use crate::names::Names;
 use crate::table::{Entry, Table};
 
-/// A host was given this address for this name. The earliest counts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Resolution {
-    pub(crate) host: Address,
-    pub(crate) address: Address,
-    pub(crate) time_ns: i64,
-    pub(crate) name: Box<str>,
+/// What hosts were given, over any number of workers. May hold the same host and address several times. Each name lies there
+/// once for each worker, however many hosts were given it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Resolutions {
+    entries: Vec<Resolution>,
+    texts: Vec<u8>,
+}
+
+/// A host was given an address for a name, `bytes` long from `at` on.
+#[derive(Clone, Copy, Debug)]
+struct Resolution {
+    /// Of host and address, seeded alike in all workers.
+    ends: u64,
+    time_ns: i64,
+    at: u32,
+    bytes: u16,
+}
+
+impl Resolutions {
+    /// Takes in those of another worker.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        // Names are at most 255 bytes and a table holds far fewer than 2^24 of them; what would not fit is left out.
+        let Ok(shift) = u32::try_from(self.texts.len() + other.texts.len()).map(|_| self.texts.len() as u32) else {
+            return;
+        };
+        self.texts.extend_from_slice(&other.texts);
+        self.entries.extend(other.entries.iter().map(|entry| Resolution {
+            at: entry.at + shift,
+            ..*entry
+        }));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Hash of the host and the address it was given.
+    pub(crate) fn ends(&self, place: usize) -> u64 {
+        self.entries[place].ends
+    }
+
+    /// Of the same ends the lesser counts: the earlier, and at the same moment the smaller name.
+    pub(crate) fn order(&self, place: usize) -> (i64, &[u8]) {
+        (self.entries[place].time_ns, self.bytes(place))
+    }
+
+    pub(crate) fn name(&self, place: usize) -> Option<&str> {
+        std::str::from_utf8(self.bytes(place)).ok()
+    }
+
+    fn bytes(&self, place: usize) -> &[u8] {
+        let entry = &self.entries[place];
+        let start = entry.at as usize;
+        &self.texts[start..start + usize::from(entry.bytes)]
+    }
 }
 
 #[derive(Debug)]
@@ -87,19 +138,37 @@ impl ResolvedTable {
             .filter(|_| names.hash(given.name) == given.name_hash)
     }
 
-    /// All of them whose names are still known.
-    pub(crate) fn all(&self, names: &Names) -> Vec<Resolution> {
-        let known = self.0.iter().filter(|given| names.hash(given.name) == given.name_hash);
-        known
-            .filter_map(|given| {
-                Some(Resolution {
-                    host: given.host,
-                    address: given.address,
-                    time_ns: given.time_ns,
-                    name: names.text(given.name)?.into(),
-                })
-            })
-            .collect()
+    /// All of them whose names are still known, for the whole's last word.
+    pub(crate) fn all(&self, names: &Names) -> Resolutions {
+        let mut all = Resolutions::default();
+        let mut places: HashMap<u32, u32, RandomState> = HashMap::default();
+        for given in self.known(names) {
+            let Some(name) = names.bytes_of(given.name) else {
+                continue;
+            };
+            let Ok(end) = u32::try_from(all.texts.len()) else { break };
+            let at = *places.entry(given.name).or_insert(end);
+            if at == end {
+                all.texts.extend_from_slice(name);
+            }
+            all.entries.push(Resolution {
+                ends: given.hash,
+                time_ns: given.time_ns,
+                at,
+                bytes: name.len() as u16,
+            });
+        }
+        all
+    }
+
+    /// The same one by one: host, address, when, and the name.
+    pub(crate) fn each<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = (Address, Address, i64, &'a str)> + 'a {
+        let known = self.known(names);
+        known.filter_map(|given| Some((given.host, given.address, given.time_ns, names.text(given.name)?)))
+    }
+
+    fn known<'a>(&'a self, names: &'a Names) -> impl Iterator<Item = &'a Given> + 'a {
+        self.0.iter().filter(|given| names.hash(given.name) == given.name_hash)
     }
 
     /// Asks for the line where this hash will be searched for.
@@ -143,6 +212,15 @@ mod tests {
         }
         assert_eq!(table.name(hash(host), host, address, &names), Some("a.example.org"));
         assert_eq!(table.name(hash(other), other, address, &names), None);
-        assert_eq!(table.all(&names).len(), 1);
+        let mut all = table.all(&names);
+        all.extend(&table.all(&names));
+        assert_eq!(
+            (all.len(), all.name(1), all.ends(1)),
+            (2, Some("a.example.org"), hash(host))
+        );
+        assert_eq!(
+            table.each(&names).collect::<Vec<_>>(),
+            [(host, address, 5, "a.example.org")]
+        );
     }
 }

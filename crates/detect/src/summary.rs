@@ -342,6 +342,21 @@ pub struct Accounting {
     pub kernel_drops: Option<u64>,
     /// Dropped by the interface (not part of `received`); live only.
     pub interface_drops: Option<u64>,
+    /// Times in which an interface was down or gone; live only.
+    pub gaps: Vec<Gap>,
+}
+
+/// A time in which an interface of the tap delivered nothing because it was down or gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Its name.
+    pub interface: String,
+    /// Since when, nanoseconds since 1970 (wall clock).
+    pub from_ns: i64,
+    /// Until when, or the end of the hour.
+    pub until_ns: i64,
+    /// The system's reason.
+    pub reason: String,
 }
 
 impl Accounting {

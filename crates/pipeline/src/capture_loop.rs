@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use balefire_capture::{
     BLOCK_BYTES, Block, CaptureError, Damage, Fill, FrameRecord, KernelCounters, Source, SourceCounters,
 };
+use balefire_detect::Gap;
 use crossbeam::channel::Sender;
 use crossbeam::queue::ArrayQueue;
 use crossbeam::sync::Parker;
@@ -19,7 +20,7 @@ use crossbeam::sync::Parker;
 use crate::collector::Report;
 use crate::dispatch::Dispatcher;
 use crate::gauges::Gauges;
-use crate::hours::{HourClock, Step};
+use crate::hours::{EDGE_TOLERANCE_NS, HourClock, Step};
 use crate::profile::{Stage, Watch};
 use crate::queue::{Batch, BlockPool, HourMark, Lane, Message};
 
@@ -46,6 +47,8 @@ pub(crate) struct CaptureCounts {
     pub(crate) queue_drops: Vec<u64>,
     /// Kernel losses since the last hour; `None` for files.
     pub(crate) kernel: Option<KernelCounters>,
+    /// Times in which an interface was down or gone.
+    pub(crate) gaps: Vec<Gap>,
 }
 
 /// What the capture thread leaves when it ends.
@@ -343,11 +346,15 @@ impl CaptureLoop {
         })
     }
 
-    fn end_hour(&mut self, mark: HourMark) -> Result<(), WorkerGone> {
+    fn end_hour(&mut self, mut mark: HourMark) -> Result<(), WorkerGone> {
         let workers = self.lanes.len();
         let mut counts = std::mem::take(&mut self.counts);
         self.counts.queue_drops = vec![0; workers];
         if self.live {
+            let gaps = self.source.take_gaps().into_iter();
+            counts.gaps = gaps.map(as_told).collect();
+            let is_long = |gap: &Gap| gap.until_ns.saturating_sub(gap.from_ns) > EDGE_TOLERANCE_NS;
+            mark.period.partial |= counts.gaps.iter().any(is_long);
             let (now, before) = (
                 self.kernel_now,
                 std::mem::replace(&mut self.kernel_at_hour, self.kernel_now),
@@ -414,6 +421,7 @@ impl CaptureLoop {
         self.watch.lap(Stage::Dispatch);
         let asleep = Instant::now();
         self.parker.park_timeout(NAP);
+        self.gauges.capture.beats.fetch_add(1, Relaxed);
         self.idle_ns += u64::try_from(asleep.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.watch.lap(Stage::Wait);
     }
@@ -433,6 +441,7 @@ impl CaptureLoop {
 
     fn show(&mut self) {
         let gauges = &self.gauges.capture;
+        gauges.beats.fetch_add(1, Relaxed);
         let source = self.source.counters();
         gauges.received.store(source.frames, Relaxed);
         gauges.filtered.store(source.filtered, Relaxed);
@@ -445,6 +454,22 @@ impl CaptureLoop {
         for (lane, worker) in self.lanes.iter().zip(&self.gauges.workers) {
             worker.queue_waiting.store(lane.waiting() as u64, Relaxed);
         }
+    }
+}
+
+/// The same, as the hour's record has it.
+fn as_told(gap: balefire_capture::Gap) -> Gap {
+    let balefire_capture::Gap {
+        interface,
+        from_ns,
+        until_ns,
+        reason,
+    } = gap;
+    Gap {
+        interface,
+        from_ns,
+        until_ns,
+        reason,
     }
 }
 

@@ -202,6 +202,7 @@ impl CaptureCounts {
         for (sum, frames) in self.queue_drops.iter_mut().zip(&other.queue_drops) {
             *sum += frames;
         }
+        self.gaps.extend_from_slice(&other.gaps);
         if let Some(kernel) = other.kernel {
             let sum = self.kernel.get_or_insert_with(KernelCounters::default);
             sum.received += kernel.received;
@@ -230,5 +231,6 @@ fn accounting(capture: &CaptureCounts, workers: &WorkerCounts) -> Accounting {
         late: capture.late,
         kernel_drops: capture.kernel.map(|kernel| kernel.dropped_kernel),
         interface_drops: capture.kernel.map(|kernel| kernel.dropped_interface),
+        gaps: capture.gaps.clone(),
     }
 }

@@ -14,7 +14,10 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
 use crate::profile::{self, ThreadProfile};
-use crate::run::{LatencyNs, QueueGauge, Snapshot, ThreadUse};
+use crate::run::{LATENCY_BOUNDS_NS, LatencyCounts, LatencyNs, QueueGauge, Snapshot, TableGauge, ThreadUse};
+
+/// A worker's tables, as they are shown.
+pub(crate) const TABLES: [&str; 6] = ["connections", "hosts", "destinations", "pairs", "timelines", "names"];
 
 /// Written by the capture thread.
 #[derive(Debug, Default)]
@@ -30,6 +33,8 @@ pub(crate) struct CaptureGauges {
     pub(crate) kernel_received: AtomicU64,
     pub(crate) kernel_dropped: AtomicU64,
     pub(crate) interface_dropped: AtomicU64,
+    /// Grows as long as the thread lives, busy or not.
+    pub(crate) beats: AtomicU64,
 }
 
 /// Written by one worker, but for the queue's two, which the capture thread writes.
@@ -42,7 +47,11 @@ pub(crate) struct WorkerGauges {
     pub(crate) hosts: AtomicU64,
     pub(crate) timelines: AtomicU64,
     pub(crate) evictions: AtomicU64,
+    /// Entries and evictions of each table, in the order of [`TABLES`].
+    pub(crate) tables: [[AtomicU64; 2]; TABLES.len()],
     pub(crate) idle_ns: AtomicU64,
+    /// Grows as long as the thread lives, busy or not; its inbox has a share of it.
+    pub(crate) beats: Arc<AtomicU64>,
     pub(crate) queue_waiting: AtomicU64,
     pub(crate) queue_dropped: AtomicU64,
     /// Locked by its worker once per block and by the reader once a second.
@@ -71,7 +80,9 @@ impl WorkerGauges {
             hosts: AtomicU64::new(0),
             timelines: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
+            tables: [const { [const { AtomicU64::new(0) }; 2] }; TABLES.len()],
             idle_ns: AtomicU64::new(0),
+            beats: Arc::default(),
             queue_waiting: AtomicU64::new(0),
             queue_dropped: AtomicU64::new(0),
             latency: Mutex::new(new_histogram()),
@@ -98,20 +109,31 @@ impl Gauges {
 
     /// Latency over all workers.
     pub(crate) fn latency(&self) -> LatencyNs {
+        quantiles(&self.latencies())
+    }
+
+    fn latencies(&self) -> Histogram<u64> {
         let mut all = new_histogram();
         for worker in &self.workers {
             // Both have the same bounds, so adding cannot fail.
             let _ = all.add(&*worker.latency.lock());
         }
-        if all.is_empty() {
-            return LatencyNs::default();
-        }
-        LatencyNs {
-            p50: all.value_at_quantile(0.5),
-            p99: all.value_at_quantile(0.99),
-            p999: all.value_at_quantile(0.999),
-            max: all.max(),
-        }
+        all
+    }
+
+    fn tables(&self) -> Vec<TableGauge> {
+        let sum = |table: usize, place: usize| {
+            let workers = self.workers.iter();
+            workers.map(|w| w.tables[table][place].load(Relaxed)).sum()
+        };
+        let tables = TABLES.iter().enumerate();
+        tables
+            .map(|(table, &name)| TableGauge {
+                name,
+                entries: sum(table, 0),
+                evicted: sum(table, 1),
+            })
+            .collect()
     }
 
     /// A thread ends: keeps what its watch says, if it runs.
@@ -163,6 +185,7 @@ impl Gauges {
             late: capture.late.load(Relaxed),
             kernel_drops: self.live.then(|| capture.kernel_dropped.load(Relaxed)),
             interface_drops: self.live.then(|| capture.interface_dropped.load(Relaxed)),
+            gaps: Vec::new(),
         }
     }
 
@@ -184,6 +207,36 @@ impl Gauges {
             dropped_interface: capture.interface_dropped.load(Relaxed),
         })
     }
+}
+
+fn quantiles(all: &Histogram<u64>) -> LatencyNs {
+    if all.is_empty() {
+        return LatencyNs::default();
+    }
+    LatencyNs {
+        p50: all.value_at_quantile(0.5),
+        p99: all.value_at_quantile(0.99),
+        p999: all.value_at_quantile(0.999),
+        max: all.max(),
+    }
+}
+
+fn counts(all: &Histogram<u64>) -> LatencyCounts {
+    let mut counts = LatencyCounts::default();
+    let mut below = 0;
+    for (count, bound) in counts.frames.iter_mut().zip(LATENCY_BOUNDS_NS) {
+        *count = all.count_between(below, bound);
+        below = bound + 1;
+    }
+    if let Some(rest) = counts.frames.last_mut() {
+        *rest = all.len();
+    }
+    let counted: u64 = counts.frames[..LATENCY_BOUNDS_NS.len()].iter().sum();
+    if let Some(rest) = counts.frames.last_mut() {
+        *rest = rest.saturating_sub(counted);
+    }
+    counts.sum_s = all.mean() * all.len() as f64 / 1e9;
+    counts
 }
 
 /// Turns gauges into snapshots; keeps what the last one saw, for rates.
@@ -217,6 +270,13 @@ impl Watch {
         let bytes = accounting.wire_bytes.saturating_sub(self.last_wire_bytes);
         (self.last_received, self.last_wire_bytes) = (accounting.received, accounting.wire_bytes);
         let sum = |read: fn(&WorkerGauges) -> &AtomicU64| gauges.workers.iter().map(|w| read(w).load(Relaxed)).sum();
+        let latencies = gauges.latencies();
+        let mut servers = shared.servers(usize::MAX);
+        let mut servers_by_class = [0; 3];
+        for server in &servers {
+            servers_by_class[server.class as usize] += 1;
+        }
+        servers.truncate(SHOWN_SERVERS);
         Snapshot {
             elapsed_s: gauges.started.elapsed().as_secs_f64(),
             source: gauges.source(),
@@ -229,14 +289,17 @@ impl Watch {
                 .map(|w| queue_gauge(w, gauges.queue_blocks))
                 .collect(),
             threads: self.threads(seconds),
-            latency: gauges.latency(),
+            latency: quantiles(&latencies),
+            latency_counts: counts(&latencies),
+            tables: gauges.tables(),
             connections: sum(|w| &w.connections),
             hosts: sum(|w| &w.hosts),
             timelines: sum(|w| &w.timelines),
             evictions: sum(|w| &w.evictions),
             packet_time_ns: (accounting.received > 0).then(|| gauges.capture.newest_ns.load(Relaxed)),
             servers_total: shared.servers_total(),
-            servers: shared.servers(SHOWN_SERVERS),
+            servers,
+            servers_by_class,
             countries: shared.country_rows(SHOWN_COUNTRIES),
             accounting,
         }
@@ -244,25 +307,34 @@ impl Watch {
 
     /// What part of the time since the last snapshot each thread did not wait.
     fn threads(&mut self, seconds: f64) -> Vec<ThreadUse> {
-        let capture = std::iter::once(("capture".to_owned(), self.gauges.capture.idle_ns.load(Relaxed)));
+        let capture = &self.gauges.capture;
+        let capture = std::iter::once((
+            "capture".to_owned(),
+            capture.idle_ns.load(Relaxed),
+            capture.beats.load(Relaxed),
+        ));
         let workers = self.gauges.workers.iter().enumerate();
-        let workers = workers.map(|(number, w)| (format!("worker-{number}"), w.idle_ns.load(Relaxed)));
+        let workers = workers.map(|(number, w)| {
+            let name = format!("worker-{number}");
+            (name, w.idle_ns.load(Relaxed), w.beats.load(Relaxed))
+        });
         let named = capture.chain(workers).zip(&mut self.last_idle_ns);
         named
-            .map(|((name, idle_ns), last)| {
+            .map(|((name, idle_ns, beats), last)| {
                 let idle = idle_ns.saturating_sub(std::mem::replace(last, idle_ns)) as f64 / 1e9 / seconds;
                 ThreadUse {
                     name,
                     busy: (1.0 - idle).clamp(0.0, 1.0),
+                    beats,
                 }
             })
             .collect()
     }
 }
 
-/// Rows of the live lists: a screen's worth.
-const SHOWN_SERVERS: usize = 20;
-const SHOWN_COUNTRIES: usize = 10;
+/// Rows of the live lists: what a person can go through, and a metrics store can hold as labels.
+const SHOWN_SERVERS: usize = 1000;
+const SHOWN_COUNTRIES: usize = 50;
 
 fn queue_gauge(worker: &WorkerGauges, capacity: usize) -> QueueGauge {
     QueueGauge {

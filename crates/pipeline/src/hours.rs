@@ -11,7 +11,7 @@ pub(crate) const HOUR_NS: i64 = 3_600_000_000_000;
 
 /// An hour whose first or last packet is at most this far from its edge counts as wholly watched: quieter taps exist, but
 /// a file does not say when its capture was started.
-const EDGE_TOLERANCE_NS: i64 = 60_000_000_000;
+pub(crate) const EDGE_TOLERANCE_NS: i64 = 60_000_000_000;
 
 /// What a packet's time does to the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ mod memory;
 mod profile;
 mod queue;
 mod run;
+mod tap;
 mod worker;
 
 pub use census::{Census, Counts};
@@ -24,4 +25,8 @@ pub use log_run::{LogOutcome, LogReport, run_logs};
 pub use log_source::{LogFault, LogInput};
 pub use memory::TableLimits;
 pub use profile::ThreadProfile;
-pub use run::{LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot, ThreadUse, run};
+pub use run::{
+    LATENCY_BOUNDS_NS, LatencyCounts, LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot,
+    TableGauge, ThreadUse, run,
+};
+pub use tap::{Tap, TapOptions, TapWatch};

@@ -5,7 +5,7 @@
 //! Not its job: who gets which frame (dispatch) and what happens to it (worker).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use balefire_capture::{Block, FrameRecord};
@@ -58,6 +58,8 @@ pub(crate) struct Inbox {
     parker: Parker,
     capture: Unparker,
     gone: Arc<AtomicBool>,
+    /// Grows with every look at the queue: who watches it sees whether the worker is stuck.
+    pub(crate) beats: Arc<AtomicU64>,
 }
 
 /// How long a thread sleeps at most before it looks again; wake-ups are explicit, this only bounds a missed one.
@@ -80,6 +82,7 @@ pub(crate) fn lane(blocks: usize, capture: Unparker) -> (Lane, Inbox) {
             parker,
             capture,
             gone,
+            beats: Arc::default(),
         },
     )
 }
@@ -113,6 +116,7 @@ impl Inbox {
     /// without a word (another worker failed) that is the end.
     pub(crate) fn pop(&self, idle_ns: &mut u64) -> Message {
         loop {
+            self.beats.fetch_add(1, Ordering::Relaxed);
             // Looked at before the queue: what the capture thread pushed last is then taken all the same.
             let alone = Arc::strong_count(&self.queue) == 1;
             if let Some(message) = self.queue.pop() {

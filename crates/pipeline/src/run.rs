@@ -83,6 +83,42 @@ pub struct ThreadUse {
     pub name: String,
     /// 0 to 1.
     pub busy: f64,
+    /// Grows as long as the thread lives, also while it has nothing to do: one that stands still is stuck.
+    pub beats: u64,
+}
+
+/// How full one table is, in all workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableGauge {
+    /// `connections`, `hosts`, `destinations`, `pairs`, `timelines`, `names`.
+    pub name: &'static str,
+    /// Entries now.
+    pub entries: u64,
+    /// Entries evicted so far to make room.
+    pub evicted: u64,
+}
+
+/// Upper ends of the classes that latencies are counted in, nanoseconds.
+pub const LATENCY_BOUNDS_NS: [u64; 10] = [
+    10_000,
+    100_000,
+    1_000_000,
+    5_000_000,
+    10_000_000,
+    50_000_000,
+    100_000_000,
+    500_000_000,
+    1_000_000_000,
+    10_000_000_000,
+];
+
+/// Frames by their latency, so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LatencyCounts {
+    /// Frames of each class of [`LATENCY_BOUNDS_NS`]; the last one is those beyond.
+    pub frames: [u64; LATENCY_BOUNDS_NS.len() + 1],
+    /// All latencies added up, seconds.
+    pub sum_s: f64,
 }
 
 /// Time from a packet's hand-over by the capture to the end of its worker's work on it, nanoseconds of wall time.
@@ -119,6 +155,10 @@ pub struct Snapshot {
     pub threads: Vec<ThreadUse>,
     /// Latency so far.
     pub latency: LatencyNs,
+    /// The same, counted in classes.
+    pub latency_counts: LatencyCounts,
+    /// One per kind of table.
+    pub tables: Vec<TableGauge>,
     /// Live connections in all workers.
     pub connections: u64,
     /// Inside hosts in all workers.
@@ -131,9 +171,11 @@ pub struct Snapshot {
     pub packet_time_ns: Option<i64>,
     /// How many servers are suspected, in all workers.
     pub servers_total: u64,
-    /// Control servers as they stand, best first, at most 20; from the shared registry, without evidence.
+    /// Control servers as they stand, best first, at most 1,000; from the shared registry, without evidence.
     pub servers: Vec<ControlServer>,
-    /// Countries by servers, at most 10.
+    /// All of them, those of class suspected, probable, confirmed.
+    pub servers_by_class: [u64; 3],
+    /// Countries by servers, at most 50.
     pub countries: Vec<CountryRow>,
 }
 
@@ -209,7 +251,8 @@ pub fn run(
         let mut lanes = Vec::with_capacity(workers);
         let mut threads = Vec::with_capacity(workers);
         for number in 0..workers {
-            let (lane, inbox) = queue::lane(queue_blocks, parker.unparker().clone());
+            let (lane, mut inbox) = queue::lane(queue_blocks, parker.unparker().clone());
+            inbox.beats = Arc::clone(&gauges.workers[number].beats);
             lanes.push(lane);
             let worker = Worker {
                 number,

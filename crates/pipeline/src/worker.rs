@@ -209,6 +209,22 @@ impl Worker {
         gauges
             .evictions
             .store(tracked.evicted() + detected.evictions(), Relaxed);
+        // In the order of `TABLES`.
+        let tables = [
+            [tracked.live, tracked.evicted()],
+            [detected.hosts, detected.hosts_evicted],
+            [detected.destinations, detected.destinations_evicted],
+            [detected.pairs, detected.pairs_evicted],
+            [
+                detected.timelines,
+                detected.timelines_evicted + detected.established_evicted,
+            ],
+            [detected.names, detected.names_evicted],
+        ];
+        for (gauge, [entries, evicted]) in gauges.tables.iter().zip(tables) {
+            gauge[0].store(entries, Relaxed);
+            gauge[1].store(evicted, Relaxed);
+        }
     }
 
     fn own_gauges(&self) -> &WorkerGauges {

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use balefire_detect::{
-    Accounting, Allowed, Class, ControlServer, CountryRow, CountrySource, Evidence, IntelList, IntelSign, Period,
+    Accounting, Allowed, Class, ControlServer, CountryRow, CountrySource, Evidence, Gap, IntelList, IntelSign, Period,
     PeriodKind, Reject, ScorePart, Summary, Timeline, Totals,
 };
 use serde::Serialize;
@@ -119,6 +119,26 @@ struct AccountingFields {
     queue_drops: Vec<QueueFields>,
     kernel_drops: Option<u64>,
     interface_drops: Option<u64>,
+    gaps: Vec<GapFields>,
+}
+
+#[derive(Serialize)]
+struct GapFields {
+    interface: String,
+    from: String,
+    until: String,
+    reason: String,
+}
+
+impl GapFields {
+    fn new(gap: &Gap) -> Self {
+        Self {
+            interface: clean(&gap.interface),
+            from: rfc3339(gap.from_ns),
+            until: rfc3339(gap.until_ns),
+            reason: clean(&gap.reason),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -154,6 +174,7 @@ impl AccountingFields {
                 .collect(),
             kernel_drops: accounting.kernel_drops,
             interface_drops: accounting.interface_drops,
+            gaps: accounting.gaps.iter().map(GapFields::new).collect(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod bench;
 mod browser;
 mod captures;
 mod damage;
+mod doctor;
 mod hours;
 mod lists;
 mod logs;

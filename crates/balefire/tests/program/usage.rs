@@ -7,7 +7,17 @@ use crate::bench::{Bench, balefire, complaint_of, output_of};
 
 #[test]
 fn help_is_there_for_every_command() {
-    for command in ["read", "live", "stats", "synth", "interfaces", "config"] {
+    for command in [
+        "read",
+        "live",
+        "run",
+        "ctl",
+        "doctor",
+        "stats",
+        "synth",
+        "interfaces",
+        "config",
+    ] {
         let help = output_of(&mut balefire(&[command, "--help"]), 0);
         assert!(help.contains("Usage: balefire"), "{command}: {help}");
     }
@@ -34,6 +44,10 @@ fn wrong_usage_is_two() {
         &["read", "--sensor", "../x", "a.pcap"],
         &["read", "--why", "192.0.2.1", "--format", "json", "a.pcap"],
         &["live"],
+        &["live", "-i", "lo", "--metrics", "nowhere"],
+        &["run"],
+        &["run", "--output", "/nonexistent"],
+        &["ctl", "status"],
         &["live", "-i", "lo", "--snaplen", "1"],
         &["synth", "--out", "/dev/null", "--hosts", "many"],
         &["synth", "--out", "/dev/null", "--beacon", "interval=0,country=NL"],

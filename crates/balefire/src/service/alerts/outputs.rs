@@ -1,0 +1,173 @@
+//! Where alerts go: files, standard output, a syslog server or the machine's own syslog.
+//!
+//! In: [`Event`]s. Out: lines and datagrams. A file that was moved away is opened anew by its name, so logrotate needs no
+//! signal. An output that fails is complained of once until it works again, and never waited for. Not its job: what is worth
+//! an alert.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use balefire_report::rfc3339;
+
+use super::Event;
+use crate::exit::Failure;
+use crate::output;
+use crate::values::Syslog;
+
+/// All outputs.
+#[derive(Debug, Default)]
+pub(crate) struct Outputs {
+    all: Vec<Output>,
+    broken: bool,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) enum Output {
+    File {
+        path: PathBuf,
+        file: File,
+    },
+    Stdout,
+    Udp {
+        socket: UdpSocket,
+        host: String,
+    },
+    Unix {
+        socket: UnixDatagram,
+        path: PathBuf,
+        host: String,
+    },
+}
+
+impl Outputs {
+    pub(crate) fn new(all: Vec<Output>) -> Self {
+        Self { all, broken: false }
+    }
+
+    /// Whether every output took it; none of several is left out because another failed.
+    pub(super) fn send(&mut self, event: &Event) -> bool {
+        let Ok(line) = event.line() else { return false };
+        let mut failure = None;
+        for output in &mut self.all {
+            if let Err(error) = output.send(event, &line) {
+                failure = Some(format!("alerts to {}: {error}", output.name()));
+            }
+        }
+        match &failure {
+            Some(message) if !self.broken => output::complain(&format!("{message}; further failures are only counted")),
+            None if self.broken => output::complain("alerts are taken again"),
+            _ => {}
+        }
+        self.broken = failure.is_some();
+        !self.broken
+    }
+}
+
+impl Output {
+    /// A file to append to.
+    pub(crate) fn file(path: &Path) -> Result<Self, Failure> {
+        let file = open(path).map_err(|error| {
+            Failure::failed(format!(
+                "alerts to {}: {error}; give a file in a folder that exists",
+                path.display()
+            ))
+        })?;
+        Ok(Self::File {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    /// A syslog server; `host` is this machine in its messages.
+    pub(crate) fn syslog(place: &Syslog, host: &str) -> Result<Self, Failure> {
+        let host = host.to_owned();
+        match place {
+            Syslog::Udp(address) => {
+                let any: SocketAddr = if address.is_ipv4() {
+                    ([0, 0, 0, 0], 0).into()
+                } else {
+                    ([0u16; 8], 0).into()
+                };
+                let socket = UdpSocket::bind(any)
+                    .and_then(|socket| socket.connect(address).map(|()| socket))
+                    .and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
+                let socket = socket.map_err(|error| Failure::failed(format!("syslog at {address}: {error}")))?;
+                Ok(Self::Udp { socket, host })
+            }
+            Syslog::Unix(path) => {
+                // Connected per message: the receiver may be restarted, and may not be there yet.
+                let socket = UnixDatagram::unbound()
+                    .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+                    .map_err(|error| Failure::failed(format!("syslog at {}: {error}", path.display())))?;
+                Ok(Self::Unix {
+                    socket,
+                    path: path.clone(),
+                    host,
+                })
+            }
+        }
+    }
+
+    fn send(&mut self, event: &Event, line: &str) -> io::Result<()> {
+        match self {
+            Self::File { path, file } => {
+                if was_moved(path, file) {
+                    *file = open(path)?;
+                }
+                file.write_all(format!("{line}\n").as_bytes())
+            }
+            Self::Stdout => {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(format!("{line}\n").as_bytes())?;
+                stdout.flush()
+            }
+            Self::Udp { socket, host } => socket.send(message(event, line, host).as_bytes()).map(|_| ()),
+            Self::Unix { socket, path, host } => {
+                socket.send_to(message(event, line, host).as_bytes(), path).map(|_| ())
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::File { path, .. } | Self::Unix { path, .. } => path.display().to_string(),
+            Self::Stdout => "standard output".to_owned(),
+            Self::Udp { socket, .. } => socket
+                .peer_addr()
+                .map_or_else(|_| "syslog".to_owned(), |address| address.to_string()),
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+}
+
+/// Whether the name leads to another file now, or to none.
+fn was_moved(path: &Path, file: &File) -> bool {
+    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    match (path.metadata().map(identity), file.metadata().map(identity)) {
+        (Ok(named), Ok(open)) => named != open,
+        _ => true,
+    }
+}
+
+/// RFC 5424, section 6: priority (facility 4, security), version 1, time, host, program, process, kind, no structured data,
+/// and the JSON as the message.
+fn message(event: &Event, line: &str, host: &str) -> String {
+    const FACILITY: u8 = 4;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now_ns = now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
+    format!(
+        "<{}>1 {} {host} balefire {} alert - {line}",
+        FACILITY * 8 + event.severity(),
+        rfc3339(now_ns),
+        std::process::id(),
+    )
+}

@@ -1,0 +1,207 @@
+//! `balefire run`: the detector as a service, from a settings file, for months.
+//!
+//! In: what was typed and the settings file. Out: hours, alerts, metrics, words to the service manager, until SIGTERM or
+//! SIGINT. In this order: everything that can be refused is opened, then rights are given up, then packets are taken. Not
+//! its job: any of the parts (`tap` of the pipeline, `alerts`, `metrics`, `sandbox`, `notify`).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use balefire_detect::Shared;
+use balefire_pipeline::{Tap, TapOptions};
+use balefire_report::Unit;
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use super::alerts::{Alerts, Output, Outputs};
+use super::lock::Lock;
+use super::notify::{self, Notifier};
+use super::vitals::Vitals;
+use super::{control, metrics, sandbox};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::flags::{Format, OutputFlags, RunFlags};
+use crate::keep::Keeper;
+use crate::lists;
+use crate::live::{self, DRAIN, EVERY_IN_A_LOG};
+use crate::output;
+use crate::plan::{Answer, Plan};
+use crate::run::{self, Title};
+use crate::settings::Settings;
+use crate::signals::{self, Ending};
+
+pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
+    let settings = load(flags)?;
+    let Some(folder) = &settings.service.output else {
+        return Err(Failure::usage(
+            "no folder for the hours: --output DIR, or [service] output in the settings file",
+        ));
+    };
+    if settings.service.interfaces.is_empty() {
+        return Err(Failure::usage(
+            "no interface: --interface IFACE, or [service] interfaces in the settings file; `balefire interfaces` lists them",
+        ));
+    }
+    stay_on(&settings)?;
+    let mut plan = plan(&settings, folder)?;
+    let _lock = Lock::take(folder)?;
+    let tap = open(&settings)?;
+    let vitals = Vitals::new(&plan.sensor, plan.table_limits()).with_tap(tap.watch());
+    let alerts = alerts(&settings, &plan, &vitals)?;
+    let control = settings.socket().map(|path| control::bind(&path)).transpose()?;
+    let landlock = if settings.service.sandbox {
+        sandbox::enter(&readable(flags, &settings), &writable(&settings, folder))?.landlock
+    } else {
+        "switched off"
+    };
+    output::remark(&format!(
+        "rights given up: {}; landlock: {landlock}",
+        settings.service.sandbox
+    ));
+
+    let stopper = tap.stopper();
+    let (typed, running, shared) = (flags.clone(), settings.clone(), Arc::clone(&plan.shared));
+    let stop = signals::watch(Ending {
+        wake: Box::new(move || {
+            notify::stopping();
+            stopper.stop();
+        }),
+        grace: DRAIN,
+        limit: None,
+        reload: Some(Box::new(move || reload(&typed, &running, &shared))),
+    })?;
+    let keeper = plan.archive.take();
+    let keeper = keeper.map(|(archive, about)| Keeper::for_tap(archive, about));
+    let mut console = Console::for_tap(
+        plan.hours.as_ref(),
+        keeper,
+        plan.quiet,
+        Duration::from_secs(EVERY_IN_A_LOG),
+    );
+    console.attend(Box::new(vitals.clone()));
+    if let Some(alerts) = alerts {
+        console.attend(Box::new(alerts));
+    }
+    console.attend(Box::new(Notifier::new(vitals.clone())));
+    if let Some(listener) = control {
+        control::open(listener, &vitals, landlock)?;
+    }
+    if let Some(address) = settings.metrics.listen.0 {
+        let bound = metrics::open(address, settings.metrics.anywhere, &vitals)?;
+        output::remark(&format!("metrics on http://{bound}/metrics"));
+    }
+    let interfaces = settings.service.interfaces.join(", ");
+    output::remark(&format!("listening on {interfaces}, home {}", plan.detect.home));
+    let title = Title {
+        input: interfaces,
+        again: None,
+        unit: Unit::Packets,
+    };
+    run::run(Box::new(tap), &plan, console, &title, &stop.asked)
+}
+
+fn load(flags: &RunFlags) -> Result<Settings, Failure> {
+    let mut settings = Settings::load(&flags.settings)?;
+    settings.apply_run(flags);
+    Ok(settings)
+}
+
+fn plan(settings: &Settings, folder: &Path) -> Result<Plan, Failure> {
+    let output = OutputFlags {
+        format: Format::Table,
+        output: Some(folder.to_owned()),
+        no_archive: false,
+        scores: None,
+        why: None,
+        profile: false,
+        quiet: false,
+    };
+    let mut networks = Vec::new();
+    for interface in &settings.service.interfaces {
+        networks.extend(live::networks(interface)?);
+    }
+    let mut plan = Plan::new(settings, &output, &networks)?;
+    plan.answer = Answer::Nothing;
+    Ok(plan)
+}
+
+fn open(settings: &Settings) -> Result<Tap, Failure> {
+    let options = TapOptions {
+        interfaces: settings.service.interfaces.clone(),
+        readers: settings.service.readers.size(),
+        live: live::options(settings),
+    };
+    Tap::open(&options).map_err(live::failure)
+}
+
+fn alerts(settings: &Settings, plan: &Plan, vitals: &Vitals) -> Result<Option<Alerts>, Failure> {
+    let wanted = &settings.alerts;
+    let mut outputs = Vec::new();
+    if let Some(path) = &wanted.file {
+        outputs.push(Output::file(path)?);
+    }
+    if wanted.stdout {
+        outputs.push(Output::Stdout);
+    }
+    if let Some(place) = &wanted.syslog {
+        outputs.push(Output::syslog(place, &plan.sensor)?);
+    }
+    let per_hour = wanted.per_server_hourly.size() as u32;
+    let alerts = Alerts::new(&plan.sensor, per_hour, Outputs::new(outputs), vitals.clone());
+    let is_wanted = wanted.file.is_some() || wanted.stdout || wanted.syslog.is_some();
+    Ok(is_wanted.then_some(alerts))
+}
+
+/// Cores for all threads, as they are started from this one.
+fn stay_on(settings: &Settings) -> Result<(), Failure> {
+    if settings.service.cpus.is_empty() {
+        return Ok(());
+    }
+    let mut cores = CpuSet::new();
+    for core in &settings.service.cpus {
+        cores.set(core.size());
+    }
+    sched_setaffinity(None, &cores).map_err(|error| {
+        Failure::usage(format!(
+            "service.cpus: {error}; name cores that this machine has, from 0"
+        ))
+    })
+}
+
+fn readable(flags: &RunFlags, settings: &Settings) -> Vec<PathBuf> {
+    let detect = &settings.detect;
+    let files = [&flags.settings.config, &detect.country_db, &detect.allowlist];
+    let folder = |path: &PathBuf| path.parent().map(Path::to_owned);
+    // The folder, as a file that is replaced is another file.
+    let folders = files.into_iter().flatten().chain(&detect.intel).filter_map(folder);
+    folders.filter(|folder| !folder.as_os_str().is_empty()).collect()
+}
+
+fn writable(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
+    let mut folders = vec![folder.to_owned()];
+    let alerts = settings.alerts.file.as_ref().and_then(|path| path.parent());
+    folders.extend(
+        alerts
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .map(Path::to_owned),
+    );
+    folders
+}
+
+/// SIGHUP: the settings file and the lists are read anew; a file that cannot be used leaves what is in force. Says what only
+/// the next start will change.
+fn reload(flags: &RunFlags, running: &Settings, shared: &Shared) {
+    match load(flags) {
+        Ok(new) => {
+            lists::reload(&new, shared);
+            let same_lists = Settings {
+                detect: running.detect.clone(),
+                ..new
+            };
+            if same_lists != *running {
+                output::remark("reload: the settings differ in more than lists; the rest holds from the next start on");
+            }
+        }
+        Err(error) => output::complain(&format!("reload: {error}; the old settings stay in force")),
+    }
+}

@@ -1,0 +1,183 @@
+//! What the running program knows of itself, for whoever asks.
+//!
+//! In: hours and snapshots, from the collector's thread. Out: [`State`], read by metrics and the control socket. One lock,
+//! held for a copy; never touched by a thread that handles packets. Not its job: showing it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use balefire_detect::Summary;
+use balefire_pipeline::{Snapshot, TapWatch};
+use parking_lot::Mutex;
+
+use super::Attendant;
+
+/// Everything that can be asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    pub(crate) sensor: String,
+    pub(crate) snapshot: Snapshot,
+    /// When the snapshot was taken.
+    pub(crate) taken: Instant,
+    pub(crate) hours: Hours,
+    /// Of every thread: since when its beats stand still.
+    pub(crate) threads: Vec<Beat>,
+    pub(crate) alerts: AlertCounts,
+    /// Entries each kind of table may have, over all workers; by the names of [`balefire_pipeline::TableGauge`].
+    pub(crate) table_limits: Vec<(&'static str, u64)>,
+    /// Interfaces of a tap, and whether each is lost at the moment.
+    pub(crate) interfaces: Vec<(String, bool)>,
+    /// Gaps of all interfaces.
+    pub(crate) gaps: u64,
+}
+
+/// Hours closed since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Hours {
+    pub(crate) kept: u64,
+    pub(crate) lost: u64,
+    pub(crate) partial: u64,
+    /// End of the last one, and when it was closed by the wall clock.
+    pub(crate) last_end_ns: Option<i64>,
+    pub(crate) last_closed: Option<SystemTime>,
+}
+
+/// Alerts since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AlertCounts {
+    pub(crate) sent: u64,
+    pub(crate) suppressed: u64,
+    /// Those an output did not take.
+    pub(crate) failed: u64,
+}
+
+/// A thread's sign of life.
+#[derive(Clone, Debug)]
+pub(crate) struct Beat {
+    pub(crate) name: String,
+    beats: u64,
+    since: Instant,
+}
+
+impl Beat {
+    /// For how long the thread has shown no life.
+    pub(crate) fn silent(&self) -> Duration {
+        self.since.elapsed()
+    }
+}
+
+/// See the head of this file; clones share one state.
+#[derive(Clone, Debug)]
+pub(crate) struct Vitals {
+    state: Arc<Mutex<State>>,
+    tap: Option<TapWatch>,
+}
+
+impl Vitals {
+    pub(crate) fn new(sensor: &str, table_limits: Vec<(&'static str, u64)>) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(State {
+                sensor: sensor.to_owned(),
+                snapshot: Snapshot::default(),
+                taken: Instant::now(),
+                hours: Hours::default(),
+                threads: Vec::new(),
+                alerts: AlertCounts::default(),
+                table_limits,
+                interfaces: Vec::new(),
+                gaps: 0,
+            })),
+            tap: None,
+        }
+    }
+
+    /// Looks after the readers of a tap, too.
+    pub(crate) fn with_tap(mut self, watch: TapWatch) -> Self {
+        self.tap = Some(watch);
+        self
+    }
+
+    /// A copy of it all.
+    pub(crate) fn state(&self) -> State {
+        self.state.lock().clone()
+    }
+
+    pub(crate) fn alerts(&self, counts: AlertCounts) {
+        self.state.lock().alerts = counts;
+    }
+
+    /// The thread that has been silent longest.
+    pub(crate) fn most_silent(&self) -> Option<(String, Duration)> {
+        let state = self.state.lock();
+        let longest = state.threads.iter().max_by_key(|beat| beat.silent())?;
+        Some((longest.name.clone(), longest.silent()))
+    }
+}
+
+impl Attendant for Vitals {
+    fn hour(&mut self, hour: &Summary, kept: bool) {
+        let hours = &mut self.state.lock().hours;
+        *(if kept { &mut hours.kept } else { &mut hours.lost }) += 1;
+        hours.partial += u64::from(hour.period.partial);
+        hours.last_end_ns = Some(hour.period.end_ns);
+        hours.last_closed = Some(SystemTime::now());
+    }
+
+    fn tick(&mut self, snapshot: &Snapshot) {
+        let mut state = self.state.lock();
+        let now = Instant::now();
+        let threads = snapshot.threads.iter();
+        let threads = threads.map(|thread| (thread.name.clone(), thread.beats));
+        let readers = self.tap.as_ref().map(TapWatch::beats).unwrap_or_default();
+        for (name, beats) in threads.chain(readers) {
+            match state.threads.iter_mut().find(|beat| beat.name == name) {
+                Some(beat) if beat.beats == beats => {}
+                Some(beat) => (beat.beats, beat.since) = (beats, now),
+                None => state.threads.push(Beat {
+                    name,
+                    beats,
+                    since: now,
+                }),
+            }
+        }
+        if let Some(tap) = &self.tap {
+            state.interfaces = tap.lost();
+            state.gaps = tap.gaps();
+        }
+        state.taken = now;
+        state.snapshot = snapshot.clone();
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use balefire_pipeline::ThreadUse;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_whose_beats_stand_still_is_silent() {
+        let mut vitals = Vitals::new("tap", Vec::new());
+        let snapshot = |busy_beats| Snapshot {
+            threads: [("capture", 7), ("worker-0", busy_beats)]
+                .map(|(name, beats)| ThreadUse {
+                    name: name.to_owned(),
+                    busy: 0.0,
+                    beats,
+                })
+                .to_vec(),
+            ..Snapshot::default()
+        };
+        vitals.tick(&snapshot(1));
+        std::thread::sleep(Duration::from_millis(30));
+        vitals.tick(&snapshot(2));
+        let (name, silent) = vitals.most_silent().unwrap();
+        assert_eq!(name, "capture");
+        assert!(silent >= Duration::from_millis(30), "{silent:?}");
+    }
+}
