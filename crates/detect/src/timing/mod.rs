@@ -6,7 +6,7 @@
 //! Measures of the bounded state ([`shape()`]: likelihood ratios of windows against Poisson and log-normal traffic, shares near
 //! multiples of the sleep, exact recent intervals, hours) are weighed by a fitted table of small trees;
 //! what each question moves is added to the part its measure belongs to. Most timelines are plainly people: the first trees ask
-//! only what is had without windows ([`first`]), and what they rule out is not measured further. Nothing absolute is asked of an interval. How the table is fitted: `benches/src/bin/fit_timing.rs`.
+//! only what is had without windows ([`mod@first`]), and what they rule out is not measured further. Nothing absolute is asked of an interval. How the table is fitted: `benches/src/bin/fit_timing.rs`.
 
 mod describe;
 mod first;

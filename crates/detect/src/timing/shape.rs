@@ -3,7 +3,7 @@
 //! In: a [`Timeline`]. Out: [`Shape`]. Not its job: what a measure is worth, that is the fitted table's.
 //!
 //! Every measure is relative (shares, ratios, nats per interval), so a sleep of 5 s and one of an hour look alike. Those of
-//! [`super::first`] are had first; windows and sleeps only of a timeline that is worth it.
+//! [`mod@super::first`] are had first; windows and sleeps only of a timeline that is worth it.
 
 use super::describe::{Rhythm, describe, describe_recent};
 use super::first::{FIRST_MEASURES, First, first, nats, normal_against_poisson};
