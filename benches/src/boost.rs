@@ -7,18 +7,28 @@
 
 use crate::variants::Random;
 
-/// Trees of the table.
-const TREES: usize = 220;
-/// Leaves of a tree.
-const LEAVES: usize = 24;
-/// Longest way to a leaf.
-const DEPTH: usize = 8;
-/// Share of a tree's own estimate that is kept.
-const RATE: f64 = 0.17;
-/// Weight of doubt in a leaf, in rows at even odds times a quarter.
-const DOUBT: f64 = 5.0;
-/// Sampled rows a leaf has at least.
-const LEAST_ROWS: usize = 50;
+/// How trees are grown.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Trees of the table.
+    pub trees: usize,
+    /// The first of them, which ask nothing but the first measures.
+    pub cheap_trees: usize,
+    /// Measures that those may ask.
+    pub cheap_measures: usize,
+    /// Leaves of a tree.
+    pub leaves: usize,
+    /// Longest way to a leaf.
+    pub depth: usize,
+    /// Share of a tree's own estimate that is kept.
+    pub rate: f64,
+    /// Weight of doubt in a leaf, in rows at even odds times a quarter.
+    pub doubt: f64,
+    /// Sampled rows a leaf has at least.
+    pub least_rows: usize,
+    /// Share of the measures that a tree may ask.
+    pub asked: f64,
+}
 /// Quantiles a measure is cut at, at most; bins fit a cache line's worth.
 const CUTS: usize = 63;
 const BINS: usize = CUTS + 1;
@@ -75,14 +85,21 @@ struct Leaf {
 }
 
 /// Fits trees.
-pub fn boost(rows: &Rows) -> Vec<Vec<Node>> {
+pub fn boost(rows: &Rows, plan: &Plan) -> Vec<Vec<Node>> {
     let binned = bin(rows);
     let mut random = Random::new(1);
     let mut score = vec![0.0_f64; rows.label.len()];
     let mut trees = Vec::new();
-    for round in 0..TREES {
+    for round in 0..plan.trees {
         let sample = sample(rows, &score, &mut random);
-        let tree = grow(&binned, &sample, &mut random);
+        // Some of the measures each time: trees that differ mend each other.
+        let most = if round < plan.cheap_trees {
+            plan.cheap_measures
+        } else {
+            binned.measures
+        };
+        let asked = (0..binned.measures).map(|measure| random.unit() < plan.asked && measure < most);
+        let tree = grow(&binned, &sample, &asked.collect::<Vec<_>>(), plan);
         for (row, score) in score.iter_mut().enumerate() {
             *score += binned.value(&tree, row);
         }
@@ -166,9 +183,7 @@ fn sample(rows: &Rows, score: &[f64], random: &mut Random) -> Sample {
 }
 
 /// One tree, at each step the leaf that gains most is asked one more question.
-fn grow(binned: &Binned, sample: &Sample, random: &mut Random) -> Vec<Node> {
-    // Some of the measures each time: trees that differ mend each other.
-    let asked: Vec<bool> = (0..binned.measures).map(|_| random.unit() < 0.6).collect();
+fn grow(binned: &Binned, sample: &Sample, asked: &[bool], plan: &Plan) -> Vec<Node> {
     let all: Vec<u32> = (0..sample.rows.len() as u32).collect();
     let mut nodes = vec![Node {
         question: None,
@@ -177,9 +192,9 @@ fn grow(binned: &Binned, sample: &Sample, random: &mut Random) -> Vec<Node> {
         bin: 0,
     }];
     let histogram = histogram(binned, sample, &all);
-    nodes[0].value = estimate(total(&histogram));
-    let mut leaves = vec![leaf(0, 0, all, histogram, binned, &asked)];
-    while leaves.len() < LEAVES {
+    nodes[0].value = plan.estimate(total(&histogram));
+    let mut leaves = vec![plan.leaf(0, 0, all, histogram, binned, asked)];
+    while leaves.len() < plan.leaves {
         let best = (0..leaves.len())
             .filter(|&at| leaves[at].best.is_some())
             .max_by(|&one, &two| gain(&leaves[one]).total_cmp(&gain(&leaves[two])));
@@ -209,10 +224,10 @@ fn grow(binned: &Binned, sample: &Sample, random: &mut Random) -> Vec<Node> {
             nodes.push(Node {
                 question: None,
                 first_child: 0,
-                value: estimate(total(&histogram)),
+                value: plan.estimate(total(&histogram)),
                 bin: 0,
             });
-            leaves.push(leaf(child + at, parent.depth + 1, members, histogram, binned, &asked));
+            leaves.push(plan.leaf(child + at, parent.depth + 1, members, histogram, binned, asked));
         }
     }
     nodes
@@ -220,10 +235,6 @@ fn grow(binned: &Binned, sample: &Sample, random: &mut Random) -> Vec<Node> {
 
 fn gain(leaf: &Leaf) -> f64 {
     leaf.best.map_or(f64::MIN, |best| best.0)
-}
-
-fn estimate(sum: [f64; 2]) -> f64 {
-    (RATE * sum[0] / (sum[1] + DOUBT)).clamp(-1.0, 1.0)
 }
 
 /// Every row is in one bin of the first measure.
@@ -249,43 +260,57 @@ fn histogram(binned: &Binned, sample: &Sample, members: &[u32]) -> Histogram {
     histogram
 }
 
-fn leaf(node: usize, depth: usize, members: Vec<u32>, histogram: Histogram, binned: &Binned, asked: &[bool]) -> Leaf {
-    let mut leaf = Leaf {
-        node,
-        depth,
-        members,
-        histogram,
-        best: None,
-    };
-    if depth < DEPTH && leaf.members.len() >= 2 * LEAST_ROWS {
-        leaf.best = split(&leaf.histogram, binned, asked);
+impl Plan {
+    fn estimate(&self, sum: [f64; 2]) -> f64 {
+        (self.rate * sum[0] / (sum[1] + self.doubt)).clamp(-1.0, 1.0)
     }
-    leaf
-}
 
-/// The question that takes away most loss.
-fn split(histogram: &Histogram, binned: &Binned, asked: &[bool]) -> Option<(f64, usize, usize)> {
-    /// Curvature that a side has at least: some rows near even odds.
-    const LEAST_CURVATURE: f64 = 0.5;
-    let worth = |sum: [f64; 2]| sum[0] * sum[0] / (sum[1] + DOUBT);
-    let all = total(histogram);
-    let mut best: Option<(f64, usize, usize)> = None;
-    for measure in (0..binned.measures).filter(|&measure| asked[measure]) {
-        let mut below = [0.0; 2];
-        for cut in 0..binned.cuts[measure].len() {
-            let bin = histogram[measure * BINS + cut];
-            below = [below[0] + bin[0], below[1] + bin[1]];
-            let above = [all[0] - below[0], all[1] - below[1]];
-            if below[1] < LEAST_CURVATURE || above[1] < LEAST_CURVATURE {
-                continue;
-            }
-            let gain = worth(below) + worth(above) - worth(all);
-            if gain > 1e-6 && best.is_none_or(|best| gain > best.0) {
-                best = Some((gain, measure, cut));
+    fn leaf(
+        &self,
+        node: usize,
+        depth: usize,
+        members: Vec<u32>,
+        histogram: Histogram,
+        binned: &Binned,
+        asked: &[bool],
+    ) -> Leaf {
+        let mut leaf = Leaf {
+            node,
+            depth,
+            members,
+            histogram,
+            best: None,
+        };
+        if depth < self.depth && leaf.members.len() >= 2 * self.least_rows {
+            leaf.best = self.split(&leaf.histogram, binned, asked);
+        }
+        leaf
+    }
+
+    /// The question that takes away most loss.
+    fn split(&self, histogram: &Histogram, binned: &Binned, asked: &[bool]) -> Option<(f64, usize, usize)> {
+        /// Curvature that a side has at least: some rows near even odds.
+        const LEAST_CURVATURE: f64 = 0.5;
+        let worth = |sum: [f64; 2]| sum[0] * sum[0] / (sum[1] + self.doubt);
+        let all = total(histogram);
+        let mut best: Option<(f64, usize, usize)> = None;
+        for measure in (0..binned.measures).filter(|&measure| asked[measure]) {
+            let mut below = [0.0; 2];
+            for cut in 0..binned.cuts[measure].len() {
+                let bin = histogram[measure * BINS + cut];
+                below = [below[0] + bin[0], below[1] + bin[1]];
+                let above = [all[0] - below[0], all[1] - below[1]];
+                if below[1] < LEAST_CURVATURE || above[1] < LEAST_CURVATURE {
+                    continue;
+                }
+                let gain = worth(below) + worth(above) - worth(all);
+                if gain > 1e-6 && best.is_none_or(|best| gain > best.0) {
+                    best = Some((gain, measure, cut));
+                }
             }
         }
+        best
     }
-    best
 }
 
 #[cfg(test)]
@@ -307,7 +332,23 @@ mod tests {
             rows.weight.push(1.0);
             rows.variant.push(0);
         }
-        let trees = boost(&rows);
+        let plan = Plan {
+            trees: 60,
+            cheap_trees: 10,
+            cheap_measures: 1,
+            leaves: 12,
+            depth: 6,
+            rate: 0.2,
+            doubt: 5.0,
+            least_rows: 50,
+            asked: 0.6,
+        };
+        let trees = boost(&rows, &plan);
+        let asks = |tree: &[Node]| {
+            tree.iter()
+                .any(|node| node.question.is_some_and(|(measure, _)| measure > 0))
+        };
+        assert!(!trees[..10].iter().any(|tree| asks(tree)) && trees[10..].iter().any(|tree| asks(tree)));
         let wrong = (0..4000)
             .filter(|&row| {
                 let score: f64 = trees.iter().map(|tree| value(tree, &rows, row)).sum();

@@ -3,6 +3,11 @@
 //! In: the starts of a pair with known truth. Out: the same pair cut to a short watch, with an operator's tasking, sped up,
 //! over many days. Not its job: measuring them.
 
+/// The variant of beacons as seen whose jitter is at least [`WIDE`]: rows of their own weight.
+pub const AS_SEEN_WIDE: u8 = 6;
+/// Jitter from which few check-ins look like chance.
+pub const WIDE: f64 = 0.8;
+
 /// A start: time in nanoseconds, bytes.
 pub type Start = (i64, u32);
 

@@ -126,7 +126,7 @@ fn write_csv(folder: &Path, plan: &Plan, sightings: &[Sighting]) -> anyhow::Resu
     let mut hours = BufWriter::new(fs::File::create(folder.join("sensor_hour.csv"))?);
     writeln!(
         hours,
-        "hour_s,sensor_id,revision,partial,received,queue_drops,kernel_drops,interface_drops,sampling,hosts,country_source,country_date,\
+        "hour_s,sensor_id,revision,partial,received,queue_drops,kernel_drops,interface_drops,gaps,evictions,clock_steps,sampling,hosts,country_source,country_date,\
          country_meaning,home_country"
     )?;
     for number in 0..plan.hours {
@@ -134,7 +134,7 @@ fn write_csv(folder: &Path, plan: &Plan, sightings: &[Sighting]) -> anyhow::Resu
             let hour_s = START_S + i64::from(number) * HOUR_S;
             writeln!(
                 hours,
-                "{hour_s},tap{sensor},1,0,1000000,0,20,0,1.0,70000,made up,2026-01-01,country of registration,{HOME}"
+                "{hour_s},tap{sensor},1,0,1000000,0,20,0,0,0,0,1.0,70000,made up,2026-01-01,country of registration,{HOME}"
             )?;
         }
     }

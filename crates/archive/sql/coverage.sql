@@ -11,6 +11,9 @@ SELECT
     s.sensor_hours_of_files AS sensor_hours_of_files,
     s.received AS received,
     s.dropped AS dropped,
+    s.gaps AS gaps,
+    s.evictions AS evictions,
+    s.clock_steps AS clock_steps,
     s.least_sampling AS least_sampling,
     s.most_hosts AS most_hosts
 FROM question AS q
@@ -27,6 +30,9 @@ CROSS JOIN (
         coalesce(sum(of_a_file), 0) AS sensor_hours_of_files,
         coalesce(sum(received), 0) AS received,
         coalesce(sum(dropped), 0) AS dropped,
+        sum(gaps) AS gaps,
+        sum(evictions) AS evictions,
+        sum(clock_steps) AS clock_steps,
         min(sampling) AS least_sampling,
         coalesce(max(hosts), 0) AS most_hosts
     FROM watched

@@ -36,5 +36,5 @@ pub use report::{ClickHouse, SOURCE_TABLE};
 pub use settle::{MOST_WAITING_PAIRS, Waiting};
 pub use sketch::{estimate as estimate_peers, union as unite_peers};
 pub use store::{Retention, STORE_VERSION, SensorHours, Store};
-pub use summary::{About, identity, settings_hash};
+pub use summary::{About, identity};
 pub use transfer::{S3, Transfer};

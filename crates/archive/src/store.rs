@@ -206,6 +206,21 @@ impl Store {
             .map_err(sqlite_error(&self.path))
     }
 
+    /// Sensor hours from `from_s` on, before `to_s`, of which retention has taken servers: their own record names more than there are.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn forgotten_hours(&self, from_s: i64, to_s: i64) -> Result<i64, ArchiveError> {
+        self.sqlite
+            .query_row(
+                "SELECT count(*) FROM hour_row AS h WHERE h.hour_s >= ?1 AND h.hour_s < ?2 AND h.servers >
+                 (SELECT count(*) FROM server_row AS r WHERE r.hour_s = h.hour_s AND r.sensor_no = h.sensor_no AND r.class > 0)",
+                (from_s, to_s),
+                |row| row.get(0),
+            )
+            .map_err(sqlite_error(&self.path))
+    }
+
     /// The newest hour, of whatever sensor.
     pub(crate) fn newest_hour_s(&self) -> Result<Option<i64>, ArchiveError> {
         self.sqlite

@@ -5,8 +5,10 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use balefire_detect::{Address, Class, ControlServer, CountryRow as Traffic, Evidence, Reject, Summary};
+use balefire_detect::{Address, Class, ControlServer, CountryRow as Traffic, Evidence, IntelList, Reject, Summary};
+use sha2::{Digest, Sha256};
 
+use crate::cell::MOST_TEXT_BYTES;
 use crate::count::HOSTING;
 use crate::place::{join_pairs, join_servers, joined};
 use crate::record::{CountryRow, HOUR_S, Hour, PairRow, SCHEMA_VERSION, SensorHour, ServerRow};
@@ -19,8 +21,8 @@ pub struct About {
     pub sensor_id: String,
     /// Country of the tap, two letters.
     pub home_country: Option<String>,
-    /// Over the settings that decide findings; `crate::settings_hash`.
-    pub settings_hash: String,
+    /// Settings that decide findings, as text. With the content of the lists in force they become the record's `settings_hash`.
+    pub settings: String,
     /// Of the program.
     pub version: String,
 }
@@ -66,11 +68,46 @@ pub fn identity(server: &ControlServer) -> String {
     }
 }
 
-/// Sixteen hexadecimal digits over a text of settings.
-pub fn settings_hash(text: &str) -> String {
-    use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+/// Sixteen hexadecimal digits over what decided: the settings, and what the lists in force then said. What lists are called, and where they
+/// lie, decides nothing.
+fn settings_hash(settings: &str, summary: &Summary) -> String {
+    let mut digest = Sha256::new();
+    // Lengths keep one text from running into the next.
+    let mut feed = |bytes: &[u8]| {
+        digest.update((bytes.len() as u64).to_le_bytes());
+        digest.update(bytes);
+    };
+    feed(settings.as_bytes());
+    for list in &summary.intel {
+        feed(&list.fingerprint.to_le_bytes());
+    }
+    for rule in &summary.allowed.rules {
+        feed(rule.rule.as_bytes());
+        feed(&rule.expires_ns.unwrap_or(i64::MAX).to_le_bytes());
+    }
+    digest
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// The lists with their editions; of many, how many.
+fn intel_source(lists: &[IntelList]) -> Option<String> {
+    let words: Vec<String> = lists
+        .iter()
+        .map(|list| format!("{} ({:016x})", text(&list.name), list.fingerprint))
+        .collect();
+    let words = Some(words.join(", ")).filter(|words| !words.is_empty())?;
+    Some(if words.len() <= MOST_TEXT_BYTES {
+        words
+    } else {
+        let all = lists
+            .iter()
+            .fold(0u64, |all, list| all.rotate_left(1) ^ list.fingerprint);
+        format!("{} lists ({all:016x})", lists.len())
+    })
 }
 
 fn watched(summary: &Summary, about: &About) -> SensorHour {
@@ -81,7 +118,6 @@ fn watched(summary: &Summary, about: &About) -> SensorHour {
         of_kind.map(|(_, frames)| frames).sum()
     };
     let source = &summary.country_source;
-    let lists: Vec<String> = summary.intel.iter().map(|list| text(&list.name)).collect();
     SensorHour {
         schema_version: SCHEMA_VERSION,
         partial: summary.period.partial,
@@ -99,9 +135,9 @@ fn watched(summary: &Summary, about: &About) -> SensorHour {
         late: count(accounting.late),
         kernel_drops: accounting.kernel_drops.map(count),
         interface_drops: accounting.interface_drops.map(count),
-        gaps: None,
-        evictions: None,
-        clock_steps: None,
+        gaps: Some(count(accounting.gaps.len() as u64)),
+        evictions: Some(count(accounting.evictions)),
+        clock_steps: Some(count(accounting.clock_steps)),
         sampling: 1.0,
         hosts: count(summary.totals.hosts),
         destinations: count(summary.totals.destinations),
@@ -113,11 +149,11 @@ fn watched(summary: &Summary, about: &About) -> SensorHour {
         country_source: text(&source.name),
         country_date: text(&source.date),
         country_meaning: text(source.meaning),
-        intel_source: Some(lists.join(", ")).filter(|lists| !lists.is_empty()),
-        // Lists say their names, not their dates.
+        intel_source: intel_source(&summary.intel),
+        // None of the forms of lists that are read says a date of the whole list.
         intel_date: None,
         home_country: about.home_country.clone(),
-        settings_hash: about.settings_hash.clone(),
+        settings_hash: settings_hash(&about.settings, summary),
         version: about.version.clone(),
     }
 }

@@ -28,7 +28,21 @@ pub(crate) fn run(command: &ArchiveCommand) -> Result<Exit, Failure> {
             let folder = there(archive)?;
             let archive = Archive::open(&folder, Retention::default()).map_err(failed)?;
             let transfer = archive.check().map_err(failed)?;
-            told(&transfer, &folder.display().to_string(), "changed", "good")
+            transfer
+                .faults
+                .iter()
+                .for_each(|fault| output::complain(&fault.to_string()));
+            output::print(&format!(
+                "{}: archive.sqlite is whole; of the hours with Parquet files {} good, {} not.\n",
+                clean(&folder.display().to_string()),
+                thousands(transfer.known),
+                thousands(transfer.faults.len() as u64),
+            ))?;
+            Ok(if transfer.faults.is_empty() {
+                Exit::Done
+            } else {
+                Exit::Damaged
+            })
         }
         ArchiveCommand::Ddl { source, .. } => {
             output::print(&clickhouse(source))?;

@@ -16,6 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::keep::Keeper;
 use crate::output;
 use crate::service::Attendant;
+use crate::top::Shown;
 
 /// Rows of live figures under one heading.
 const ROWS_PER_HEADING: u32 = 20;
@@ -36,6 +37,8 @@ enum Screen {
         rows: u32,
         style: Style,
     },
+    /// The whole terminal, on a thread of its own.
+    Full(Shown),
 }
 
 /// The observer of a run.
@@ -95,10 +98,17 @@ impl<'a> Console<'a> {
         self.attendants.push(attendant);
     }
 
-    /// Takes the progress bar away; returns the run's length in seconds.
+    /// Shows the run on the whole terminal, in place of rows.
+    pub(crate) fn fill(&mut self, shown: Shown) {
+        self.screen = Screen::Full(shown);
+    }
+
+    /// Takes the progress bar away, or the full screen; returns the run's length in seconds.
     pub(crate) fn finish(&mut self) -> f64 {
-        if let Screen::Progress(bar) = &self.screen {
-            bar.finish_and_clear();
+        match &mut self.screen {
+            Screen::Progress(bar) => bar.finish_and_clear(),
+            Screen::Full(shown) => shown.close(),
+            Screen::None | Screen::Rows { .. } => {}
         }
         self.started.elapsed().as_secs_f64()
     }
@@ -153,7 +163,7 @@ impl<'a> Console<'a> {
             let key = (server.address, server.port, server.transport, name);
             if self.told.get(&key).is_none_or(|class| *class < server.class) {
                 self.told.insert(key, server.class);
-                output::remark(&live_news(server, output::stderr_style()));
+                output::figures(&live_news(server, output::stderr_style()));
             }
         }
     }
@@ -216,7 +226,7 @@ impl Observer for Console<'_> {
             *rows = 0;
             let totals = &hour.totals;
             let partial = if hour.period.partial { ", partly watched" } else { "" };
-            output::remark(&format!(
+            output::figures(&format!(
                 "hour of {}{partial}: {} suspected control servers, {} controlled hosts, {} packets",
                 rfc3339(hour.period.start_ns),
                 thousands(totals.servers),
@@ -247,7 +257,7 @@ impl Observer for Console<'_> {
             self.tell_news(&snapshot.servers);
         }
         match &mut self.screen {
-            Screen::None => {}
+            Screen::None | Screen::Full(_) => {}
             Screen::Progress(bar) => progress(bar, snapshot),
             Screen::Rows {
                 every,
@@ -262,10 +272,10 @@ impl Observer for Console<'_> {
                 }
                 *next = elapsed + *every;
                 if *rows == 0 {
-                    output::remark(&live_header());
+                    output::figures(&live_header());
                 }
                 *rows = (*rows + 1) % ROWS_PER_HEADING;
-                output::remark(&live_row(&row(snapshot), *style));
+                output::figures(&live_row(&row(snapshot), *style));
             }
         }
     }

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Run(RunFlags),
     /// Ask the running service.
     Ctl(CtlFlags),
+    /// Watch the running service: a full-screen console over its control socket.
+    Top(TopFlags),
     /// Only count: packets, bytes, addresses; no detection. Prints one JSON object.
     Stats(StatsFlags),
     /// Write a made-up capture: offices, services, and the beacons you plant among them.
@@ -203,6 +205,10 @@ pub(crate) struct LiveFlags {
     #[arg(long, value_name = "SECONDS", help_heading = "Capture")]
     pub(crate) duration: Option<u64>,
 
+    /// Rows of live figures in place of the full-screen console, as without a terminal.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) plain: bool,
+
     /// Seconds between rows of live figures. [default: 1 on a terminal, 60 otherwise]
     #[arg(long, value_name = "SECONDS", help_heading = "Output", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) every: Option<u64>,
@@ -266,6 +272,25 @@ pub(crate) struct CtlFlags {
     /// The answer as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TopFlags {
+    /// The service's socket. [default: service.socket of the settings file, or .balefire.sock in its output folder]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// The service's settings file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Lines in place of the full-screen console, as without a terminal.
+    #[arg(long)]
+    pub(crate) plain: bool,
+
+    /// Seconds between lines.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every: u64,
 }
 
 /// What the service answers.

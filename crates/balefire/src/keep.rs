@@ -16,14 +16,14 @@ use parking_lot::Mutex;
 /// Hours of a tap that wait for a disk with room: two days. Beyond, the oldest is lost, and counted.
 const MOST_UNWRITTEN: usize = 48;
 
-/// The hash of what decides findings, where it changes while a run goes on; clones are of the same run.
+/// The settings that decide findings, where it changes while a run goes on; clones are of the same run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Decided(Arc<Mutex<Option<String>>>);
 
 impl Decided {
     /// Hours that close from now on were decided by these settings.
-    pub(crate) fn replace(&self, settings_hash: String) {
-        *self.0.lock() = Some(settings_hash);
+    pub(crate) fn replace(&self, settings: String) {
+        *self.0.lock() = Some(settings);
     }
 }
 
@@ -69,8 +69,8 @@ impl Keeper {
 
     /// An hour has closed.
     pub(crate) fn hour(&mut self, hour: &Summary) -> Result<(), ArchiveError> {
-        if let Some(hash) = self.decided.0.lock().take() {
-            self.about.settings_hash = hash;
+        if let Some(settings) = self.decided.0.lock().take() {
+            self.about.settings = settings;
         }
         let record = Hour::from_summary(hour, &self.about);
         let ready = match &mut self.waiting {

@@ -22,6 +22,7 @@ use crate::service::metrics;
 use crate::service::vitals::Vitals;
 use crate::settings::Settings;
 use crate::signals::{self, Ending};
+use crate::top::{self, Shown};
 
 /// How long the interface may take to deliver what the kernel still holds after a signal. The program must be gone within 2 s.
 pub(crate) const DRAIN: Duration = Duration::from_secs(1);
@@ -54,6 +55,7 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
         .map(|(archive, about)| Keeper::for_tap(archive, about));
     let mut console = Console::for_tap(plan.hours.as_ref(), keeper, plan.quiet, every);
     let vitals = Vitals::new(&plan.sensor, plan.table_limits());
+    vitals.know_memory_cap(settings.memory().0);
     console.attend(Box::new(vitals.clone()));
     if let Some(file) = &flags.alerts {
         let orders = Arc::new(Orders::with_limit(settings.alerts.per_server_hourly.size() as u32));
@@ -69,12 +71,27 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
     if !plan.quiet {
         output::remark(&format!("listening on {}, home {}", flags.interface, plan.detect.home));
     }
+    if is_full_screen(flags, plan.quiet) {
+        console.fill(Shown::beside(&vitals)?);
+    }
     let title = Title {
         input: flags.interface.clone(),
         again: None,
         unit: Unit::Packets,
     };
     run::run(Box::new(source), &plan, console, &title, &stop.asked)
+}
+
+/// The full-screen console is for a person at a terminal that can show it.
+fn is_full_screen(flags: &LiveFlags, quiet: bool) -> bool {
+    if flags.plain || quiet {
+        return false;
+    }
+    let hindrance = top::hindrance();
+    if let Some(words) = hindrance.as_deref().filter(|words| !words.is_empty()) {
+        output::remark(words);
+    }
+    hindrance.is_none()
 }
 
 /// The networks the interface itself is in; an address that stands for the whole Internet is left out.

@@ -28,6 +28,7 @@ mod settings;
 mod signals;
 mod stats;
 mod synth;
+mod top;
 mod values;
 
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ fn run(flags: Flags) -> Result<Exit, Failure> {
         Command::Live(flags) => live::run(&flags),
         Command::Run(flags) => service::daemon::run(&flags),
         Command::Ctl(flags) => service::ctl::run(&flags),
+        Command::Top(flags) => top::run(&flags),
         Command::Stats(flags) => stats::run(&flags),
         Command::Synth(flags) => synth::run(&flags),
         Command::Archive(command) => archive::run(&command),

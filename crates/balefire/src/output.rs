@@ -1,13 +1,17 @@
 //! Standard output and standard error, and what a terminal can take.
 //!
 //! In: finished text. Out: the same on its stream. A reader that has gone away (`balefire read ... | head`) is no error.
+//! What the program says in passing is also remembered for consoles, and waits while a full-screen one has the terminal.
 //! Not its job: making the text.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 use balefire_report::{Style, clean};
+use parking_lot::Mutex;
 
 use crate::exit::Failure;
 
@@ -25,12 +29,84 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 /// that fails.
 pub(crate) fn complain(message: &str) {
     let lines: Vec<String> = message.lines().map(clean).collect();
-    let _ = writeln!(io::stderr().lock(), "balefire: {}", lines.join("\n"));
+    remark(&format!("balefire: {}", lines.join("\n")));
 }
 
-/// One line on standard error, as it is.
+/// One line on standard error, as it is; consoles show it among the events.
 pub(crate) fn remark(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    remember(line);
+    figures(line);
+}
+
+/// One line of figures on standard error: not among the events, as consoles have pages for them.
+pub(crate) fn figures(line: &str) {
+    let mut words = WORDS.lock();
+    let Some(held) = &mut words.held else {
+        drop(words);
+        let _ = writeln!(io::stderr().lock(), "{line}");
+        return;
+    };
+    if held.len() < MOST_HELD {
+        held.push(line.to_owned());
+    } else {
+        words.unheld += 1;
+    }
+}
+
+/// Lines that wait for standard error while a full-screen console has the terminal; more are counted.
+const MOST_HELD: usize = 200;
+/// Remarks remembered for a console.
+const MOST_REMEMBERED: usize = 100;
+
+/// What was said lately.
+struct Words {
+    /// With their times, and numbered on from 1 by `said`.
+    last: VecDeque<(SystemTime, String)>,
+    said: u64,
+    /// `Some` while a console has the terminal.
+    held: Option<Vec<String>>,
+    unheld: u64,
+}
+
+static WORDS: Mutex<Words> = Mutex::new(Words {
+    last: VecDeque::new(),
+    said: 0,
+    held: None,
+    unheld: 0,
+});
+
+fn remember(line: &str) {
+    let mut words = WORDS.lock();
+    if words.last.len() >= MOST_REMEMBERED {
+        words.last.pop_front();
+    }
+    words.last.push_back((SystemTime::now(), line.to_owned()));
+    words.said += 1;
+}
+
+/// Remarks since the one of this number (0 for all that are remembered), and the number of the newest.
+pub(crate) fn said_since(number: u64) -> (Vec<(SystemTime, String)>, u64) {
+    let words = WORDS.lock();
+    let new = usize::try_from(words.said.saturating_sub(number)).unwrap_or(usize::MAX);
+    let old = words.last.len().saturating_sub(new);
+    (words.last.iter().skip(old).cloned().collect(), words.said)
+}
+
+/// From now on nothing is written to standard error: a full-screen console has the terminal.
+pub(crate) fn hold() {
+    WORDS.lock().held.get_or_insert_default();
+}
+
+/// Writes what has waited.
+pub(crate) fn release() {
+    let (held, unheld) = {
+        let mut words = WORDS.lock();
+        (words.held.take().unwrap_or_default(), std::mem::take(&mut words.unheld))
+    };
+    held.iter().for_each(|line| figures(line));
+    if unheld > 0 {
+        figures(&format!("balefire: and {unheld} more lines"));
+    }
 }
 
 /// Writes a file the operator named, whole.

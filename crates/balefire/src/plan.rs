@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use balefire_archive::{About, Archive, FOLDER, Retention, settings_hash};
+use balefire_archive::{About, Archive, FOLDER, Retention};
 use balefire_detect::{Countries, Shared, Thresholds};
 use balefire_report::HourFiles;
 
@@ -123,7 +123,7 @@ fn about(settings: &Settings) -> Result<About, Failure> {
     Ok(About {
         sensor_id: settings.sensor.name.as_str().to_owned(),
         home_country: settings.home.country.map(String::from),
-        settings_hash: settings_hash(&settings.deciding()?),
+        settings: settings.deciding()?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

@@ -11,7 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use balefire_archive::{Answer, By, ClickHouse, Query, Question, SQLITE, Sqlite, Store, Value, find, queries};
 use balefire_detect::Country;
 use balefire_report::{
-    Datum, PeriodReport, Piece, Sheet, period_csv, period_html, period_json, period_markdown, period_page,
+    Datum, PeriodReport, Piece, Sheet, clean, period_csv, period_html, period_json, period_markdown, period_page,
+    rfc3339,
 };
 
 use crate::exit::{Exit, Failure};
@@ -34,11 +35,14 @@ pub(crate) fn run(flags: &ReportFlags) -> Result<Exit, Failure> {
         config: flags.config.clone(),
         ..SettingFlags::default()
     })?;
-    let (question, answers) = match flags.engine {
+    let (question, answers, forgotten_sensor_hours) = match flags.engine {
         Engine::Sqlite => from_sqlite(flags, &settings)?,
         Engine::Clickhouse => from_clickhouse(flags, &settings)?,
     };
-    let report = report(flags, &question, answers);
+    let report = PeriodReport {
+        forgotten_sensor_hours,
+        ..report(flags, &question, answers)
+    };
     output::print(&match flags.format {
         ReportFormat::Table => period_page(&report),
         ReportFormat::Csv => period_csv(&report),
@@ -49,7 +53,10 @@ pub(crate) fn run(flags: &ReportFlags) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn from_sqlite(flags: &ReportFlags, settings: &Settings) -> Result<(Question, Vec<Answer>), Failure> {
+/// The question, its answers, and the sensor hours whose rows have gone by age.
+type Answered = (Question, Vec<Answer>, i64);
+
+fn from_sqlite(flags: &ReportFlags, settings: &Settings) -> Result<Answered, Failure> {
     let Some(folder) = &flags.archive else {
         return Err(Failure::usage(
             "--archive DIR is missing: the folder that was given to --output",
@@ -65,12 +72,19 @@ fn from_sqlite(flags: &ReportFlags, settings: &Settings) -> Result<(Question, Ve
             folder.display()
         )));
     };
+    let sensors = store
+        .sensors()
+        .map_err(failed)?
+        .into_iter()
+        .map(|sensor| sensor.sensor_id);
+    known_sensors(flags, &sensors.collect::<Vec<String>>())?;
     let question = asked(flags, settings, everything)?;
+    let forgotten = store.forgotten_hours(question.from_s, question.to_s).map_err(failed)?;
     let answers = Sqlite::new(&path).answer(&question, &tables(flags, &question)?, &|_| ());
-    Ok((question, answers.map_err(failed)?))
+    Ok((question, answers.map_err(failed)?, forgotten))
 }
 
-fn from_clickhouse(flags: &ReportFlags, settings: &Settings) -> Result<(Question, Vec<Answer>), Failure> {
+fn from_clickhouse(flags: &ReportFlags, settings: &Settings) -> Result<Answered, Failure> {
     let (Some(url), Some(source)) = (&flags.url, &flags.source) else {
         return Err(Failure::usage(
             "--engine clickhouse needs --url http://HOST:8123 and --source TABLE, with {table} in it",
@@ -84,13 +98,30 @@ fn from_clickhouse(flags: &ReportFlags, settings: &Settings) -> Result<(Question
     let Some(everything) = server.everything().map_err(failed)? else {
         return Err(Failure::failed(format!("{url}: no hour is in {source:?}")));
     };
+    known_sensors(flags, &server.sensors().map_err(failed)?)?;
     let question = asked(flags, settings, everything)?;
     let answers = balefire_archive::answer(&mut server, &question, &tables(flags, &question)?, &|_| ());
-    Ok((question, answers.map_err(failed)?))
+    // Parquet folders go whole: their hours are missing, not thinned.
+    Ok((question, answers.map_err(failed)?, 0))
+}
+
+/// A name that no hour has is a slip of the pen: its answer would be nothing but zeros.
+fn known_sensors(flags: &ReportFlags, sensors: &[String]) -> Result<(), Failure> {
+    let Some(unknown) = flags.sensor.iter().find(|name| !sensors.contains(name)) else {
+        return Ok(());
+    };
+    let some: Vec<String> = sensors.iter().take(20).map(|name| clean(name)).collect();
+    let more = if sensors.len() > 20 { ", and more" } else { "" };
+    Err(Failure::usage(format!(
+        "--sensor {}: no hour is of it; there are hours of {}{more}",
+        clean(unknown),
+        some.join(", ")
+    )))
 }
 
 /// What is asked, where everything is known; flags go before settings, those before what the archive says.
 fn asked(flags: &ReportFlags, settings: &Settings, everything: Question) -> Result<Question, Failure> {
+    let (first_s, last_s) = (everything.from_s, everything.to_s);
     let mut question = everything;
     if let Some(from) = &flags.from {
         question.from_s = period::hour_of("--from", from)?;
@@ -99,9 +130,11 @@ fn asked(flags: &ReportFlags, settings: &Settings, everything: Question) -> Resu
         question.to_s = period::hour_of("--to", to)?;
     }
     if question.to_s <= question.from_s {
-        return Err(Failure::usage(
-            "the period is empty: --to must be after --from, and --from before the last hour of the archive",
-        ));
+        return Err(Failure::usage(format!(
+            "the period is empty: --to must be after --from; there are hours from {} to {}",
+            moment(first_s),
+            moment(last_s)
+        )));
     }
     question.by = match flags.by {
         AskedPiece::Hour => By::Hour,
@@ -196,6 +229,7 @@ fn report(flags: &ReportFlags, question: &Question, answers: Vec<Answer>) -> Per
         home: question.home_country.map(Country),
         sheets: shown,
         coverage,
+        forgotten_sensor_hours: 0,
     }
 }
 
@@ -216,6 +250,12 @@ fn sheet(answer: Answer) -> Sheet {
             .map(|row| row.into_iter().map(cell).collect())
             .collect(),
     }
+}
+
+/// To the minute: hours begin with one.
+fn moment(time_s: i64) -> String {
+    let time: String = rfc3339(time_s.saturating_mul(1_000_000_000)).chars().take(16).collect();
+    time + "Z"
 }
 
 /// A word that no other run uses at the same server.

@@ -303,8 +303,10 @@ impl Settings {
     /// What decides findings, as text: the same for two runs that would say the same of the same packets.
     pub(crate) fn deciding(&self) -> Result<String, Failure> {
         let detect = DetectSection {
-            // Where the file lies decides nothing; the record names the database itself.
+            // Where files lie decides nothing; the record names the database itself, and takes the lists by what they say.
             country_db: None,
+            intel: Vec::new(),
+            allowlist: None,
             ..self.detect.clone()
         };
         serde_json::to_string(&(&self.home, detect, &self.limits, &self.capture.filter))

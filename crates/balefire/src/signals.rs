@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::exit::Failure;
-use crate::output;
+use crate::{output, top};
 
 /// How long an orderly end may take before the operator is told that it is under way.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -77,6 +77,7 @@ pub(crate) fn watch(ending: Ending) -> Result<Stop, Failure> {
                 output::complain("still closing; a second signal ends it at once, and loses the open hour");
                 wait(&mut signals, None, None);
             }
+            top::restore();
             output::complain("ended by a second signal; the open hour is lost");
             std::process::exit(1);
         })

@@ -4,13 +4,20 @@
 //! log-odds of the times. Not its job: timing, sentences ([`crate::explain`]), classes.
 //!
 //! How the weights were chosen. Each is the logarithm of how much more often a sign is there of beacons than of what is innocent
-//! and as regular, as far as that can be known, rounded towards nothing: signs are not independent of each other. Where
-//! the generator has the sign, `cargo run --release -p balefire-benches --bin context_weights` prints both rates, what they
-//! are worth, and the weight in use, and marks what disagrees; what no generator has (odd certificates, forged names, proxies, hosting)
-//! is judgement from the source that stands beside the constant. None is fitted to a capture. Each is small beside what a
-//! regular timeline brings (several nats), so context decides between timelines that are alike in time, and only a whole set of
-//! innocent signs outweighs a clock. They are bounded, see [`MOST_RAISING`], so that a timeline can be passed over without
-//! looking at context.
+//! and as regular, as far as that can be known, rounded towards nothing: signs are not independent of each other. They come
+//! from three places:
+//!
+//! - Measured: where the generator has the sign, `cargo run --release -p balefire-benches --bin context_weights` prints both rates,
+//!   what they are worth, and the weight in use, and marks what disagrees.
+//! - Judgement, from the source that stands beside the constant: what no generator has (odd certificates, forged names, proxies, hosting).
+//! - Three were changed after reading results of captures with truth, in which some rows lay close to a threshold: what more sessions
+//!   and more tries of a dead server are worth (`PER_MORE_SESSIONS`, `PER_MORE_TRIES` in [`crate::readings`]), and that bursts in one
+//!   connection are counted at half the penalty of other indirect signs ([`PER_MISSING_BURST`]). No number was searched for and none
+//!   is for one address or name, but for these three those captures are no independent proof.
+//!
+//! Each is small beside what a regular timeline brings (several nats), so context decides between timelines that are alike in time,
+//! and only a whole set of innocent signs outweighs a clock. They are bounded, see [`MOST_RAISING`], so that a timeline can be
+//! passed over without looking at context.
 
 use balefire_decode::{Address, Transport};
 

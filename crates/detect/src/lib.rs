@@ -72,5 +72,6 @@ pub use summary::{
 };
 pub use timeline::{BINS_PER_OCTAVE, COLLAPSE_NS, INTERVAL_BINS, Timeline};
 pub use timing::{
-    BASE_RATE, LEAST_CHECK_INS, MEASURES, PARTS, Shape, TIMING_PARTS, Timing, TimingPart, score_timing, shape,
+    BASE_RATE, CHEAP_MEASURES, LEAST_CHECK_INS, MEASURES, PARTS, Shape, TIMING_PARTS, Timing, TimingPart, score_timing,
+    shape,
 };

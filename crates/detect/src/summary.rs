@@ -338,6 +338,10 @@ pub struct Accounting {
     pub decode_panics: u64,
     /// Packets with a time of an hour already closed; counted in the open hour.
     pub late: u64,
+    /// Times that packet time fell back by more than a second: a clock that was set, or captures put together out of order.
+    pub clock_steps: u64,
+    /// Table entries that had to go for lack of room: connections, hosts, destinations, pairs, timelines, names.
+    pub evictions: u64,
     /// Dropped by the kernel before we saw them (not part of `received`); live only.
     pub kernel_drops: Option<u64>,
     /// Dropped by the interface (not part of `received`); live only.

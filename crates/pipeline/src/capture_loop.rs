@@ -41,6 +41,8 @@ pub(crate) struct CaptureCounts {
     pub(crate) received: u64,
     pub(crate) wire_bytes: u64,
     pub(crate) late: u64,
+    /// Times that packet time fell back.
+    pub(crate) clock_steps: u64,
     pub(crate) first_ns: Option<i64>,
     pub(crate) last_ns: Option<i64>,
     /// Frames dropped at each worker's queue.
@@ -71,6 +73,8 @@ pub(crate) struct CaptureLoop {
     clock: HourClock,
     hour: u64,
     counts: CaptureCounts,
+    /// Of the hours before.
+    wire_bytes_before: u64,
     dispatcher: Dispatcher,
     lanes: Vec<Lane>,
     /// Hour marks that found a full queue on a tap: pushed before anything newer, so order holds and nobody waits.
@@ -126,6 +130,7 @@ impl CaptureLoop {
                 queue_drops: vec![0; workers],
                 ..CaptureCounts::default()
             },
+            wire_bytes_before: 0,
             dispatcher,
             lanes,
             pending: (0..workers).map(|_| VecDeque::new()).collect(),
@@ -349,6 +354,10 @@ impl CaptureLoop {
     fn end_hour(&mut self, mut mark: HourMark) -> Result<(), WorkerGone> {
         let workers = self.lanes.len();
         let mut counts = std::mem::take(&mut self.counts);
+        counts.clock_steps = self.clock.take_steps();
+        self.gauges.capture.late.fetch_add(counts.late, Relaxed);
+        self.gauges.capture.clock_steps.fetch_add(counts.clock_steps, Relaxed);
+        self.wire_bytes_before += counts.wire_bytes;
         self.counts.queue_drops = vec![0; workers];
         if self.live {
             let gaps = self.source.take_gaps().into_iter();
@@ -444,6 +453,9 @@ impl CaptureLoop {
         gauges.beats.fetch_add(1, Relaxed);
         let source = self.source.counters();
         gauges.received.store(source.frames, Relaxed);
+        gauges
+            .wire_bytes
+            .store(self.wire_bytes_before + self.counts.wire_bytes, Relaxed);
         gauges.filtered.store(source.filtered, Relaxed);
         gauges.input_bytes.store(source.input_bytes, Relaxed);
         gauges.input_bytes_total.store(source.input_bytes_total, Relaxed);

@@ -220,6 +220,7 @@ impl CaptureCounts {
         self.received += other.received;
         self.wire_bytes += other.wire_bytes;
         self.late += other.late;
+        self.clock_steps += other.clock_steps;
         self.first_ns = [self.first_ns, other.first_ns].into_iter().flatten().min();
         self.last_ns = [self.last_ns, other.last_ns].into_iter().flatten().max();
         self.queue_drops
@@ -254,6 +255,8 @@ fn accounting(capture: &CaptureCounts, workers: &WorkerCounts) -> Accounting {
         queue_drops: drops.filter(|queue| queue.frames > 0).collect(),
         decode_panics: workers.decode_panics,
         late: capture.late,
+        clock_steps: capture.clock_steps,
+        evictions: workers.evictions,
         kernel_drops: capture.kernel.map(|kernel| kernel.dropped_kernel),
         interface_drops: capture.kernel.map(|kernel| kernel.dropped_interface),
         gaps: capture.gaps.clone(),

@@ -13,6 +13,10 @@ pub(crate) const HOUR_NS: i64 = 3_600_000_000_000;
 /// a file does not say when its capture was started.
 pub(crate) const EDGE_TOLERANCE_NS: i64 = 60_000_000_000;
 
+/// Packet time that falls back by more is a clock that was set, or captures put together out of order; below it are the
+/// reorderings of interfaces with several queues.
+const STEP_NS: i64 = 1_000_000_000;
+
 /// What a packet's time does to the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -33,6 +37,10 @@ pub(crate) struct HourClock {
     newest_ns: i64,
     hours: u64,
     first_hour_ns: i64,
+    /// Falls of packet time since they were last taken.
+    steps: u64,
+    /// Time has fallen back and has not caught up yet.
+    is_behind: bool,
 }
 
 impl HourClock {
@@ -45,6 +53,8 @@ impl HourClock {
             newest_ns: i64::MIN,
             hours: 0,
             first_hour_ns: 0,
+            steps: 0,
+            is_behind: false,
         }
     }
 
@@ -52,7 +62,12 @@ impl HourClock {
     #[inline]
     pub(crate) fn step(&mut self, time_ns: i64) -> Step {
         if time_ns >= self.start_ns && time_ns < self.end_ns {
-            self.newest_ns = self.newest_ns.max(time_ns);
+            if time_ns >= self.newest_ns {
+                self.newest_ns = time_ns;
+                self.is_behind = false;
+            } else {
+                self.fall_back(time_ns);
+            }
             return Step::Within;
         }
         self.step_outside(time_ns)
@@ -67,10 +82,23 @@ impl HourClock {
             return Step::Within;
         }
         if time_ns < self.start_ns {
+            self.fall_back(time_ns);
             Step::Late
         } else {
             Step::Crosses
         }
+    }
+
+    /// A fall counts once, however long time takes to catch up.
+    fn fall_back(&mut self, time_ns: i64) {
+        let is_behind = self.newest_ns.saturating_sub(time_ns) > STEP_NS;
+        self.steps += u64::from(is_behind && !self.is_behind);
+        self.is_behind = is_behind;
+    }
+
+    /// Falls of packet time since this was last asked.
+    pub(crate) fn take_steps(&mut self) -> u64 {
+        std::mem::take(&mut self.steps)
     }
 
     /// Closes the open hour and opens the one of `time_ns`; returns the closed one.
@@ -109,6 +137,7 @@ impl HourClock {
         self.start_ns = hour_of(time_ns);
         self.end_ns = self.start_ns.saturating_add(HOUR_NS);
         self.newest_ns = self.newest_ns.max(time_ns);
+        self.is_behind = false;
         self.hours += 1;
     }
 
@@ -174,6 +203,22 @@ mod tests {
             clock.finish().is_some_and(|last| !last.partial),
             "watched to the last nanosecond"
         );
+    }
+
+    #[test]
+    fn a_fall_of_time_counts_once() {
+        let mut clock = HourClock::new();
+        let s = 1_000_000_000;
+        // Half a second of reordering is none; ten minutes back and slowly on is one; an hour before the open one is one more.
+        for second in [600, 601, 0, 1, 2, 700, -3600, -3599, 701] {
+            clock.step(T0 + second * s);
+            clock.step(T0 + second * s - s / 2);
+        }
+        assert_eq!(clock.take_steps(), 2);
+        assert_eq!(clock.take_steps(), 0);
+        clock.step(T0 + HOUR_NS);
+        clock.turn(T0 + HOUR_NS);
+        assert_eq!(clock.take_steps(), 0, "an hour's end is no fall");
     }
 
     #[test]

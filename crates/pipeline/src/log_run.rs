@@ -90,6 +90,7 @@ pub fn run_logs(
                 keep_timelines: settings.keep_timelines,
                 counts: WorkerCounts::default(),
                 decoded: 0,
+                evictions_told: 0,
             };
             threads.push(spawn(scope, format!("worker-{number}"), || worker.run())?);
         }
@@ -251,7 +252,10 @@ impl Reader {
         for worker in 0..self.lanes.len() {
             self.flush(worker)?;
         }
-        let counts = Box::new(std::mem::take(&mut self.counts));
+        let mut counts = Box::new(std::mem::take(&mut self.counts));
+        counts.clock_steps = self.clock.take_steps();
+        self.gauges.capture.late.fetch_add(counts.late, Relaxed);
+        self.gauges.capture.clock_steps.fetch_add(counts.clock_steps, Relaxed);
         let _ = self.reports.send(Report::Hour { mark, counts });
         self.hour += 1;
         self.lanes.iter().try_for_each(|lane| lane.send(Message::Hour(mark)))?;
@@ -283,6 +287,7 @@ struct Worker {
     keep_timelines: bool,
     counts: WorkerCounts,
     decoded: u64,
+    evictions_told: u64,
 }
 
 impl Worker {
@@ -316,9 +321,12 @@ impl Worker {
         gauges.connections.store(self.replay.live(), Relaxed);
         gauges.hosts.store(detected.hosts, Relaxed);
         gauges.timelines.store(detected.timelines, Relaxed);
-        gauges
-            .evictions
-            .store(self.replay.counters().closed_early + detected.evictions(), Relaxed);
+        gauges.evictions.store(self.evictions(), Relaxed);
+    }
+
+    /// Since the start, of all its tables.
+    fn evictions(&self) -> u64 {
+        self.replay.counters().closed_early + self.detector.gauges().evictions()
     }
 
     fn hour(&mut self, mark: HourMark) {
@@ -329,7 +337,9 @@ impl Worker {
             self.replay.advance(mark.period.end_ns, &mut self.detector);
         }
         let part = Box::new(self.detector.close_hour());
-        let counts = std::mem::take(&mut self.counts);
+        let mut counts = std::mem::take(&mut self.counts);
+        let evictions = self.evictions();
+        counts.evictions = evictions.saturating_sub(std::mem::replace(&mut self.evictions_told, evictions));
         let _ = self.reports.send(Report::Part {
             number: mark.number,
             part,

@@ -33,6 +33,8 @@ pub(crate) struct WorkerCounts {
     pub(crate) decoded: u64,
     pub(crate) rejects: [u64; Reject::COUNT],
     pub(crate) decode_panics: u64,
+    /// Entries of its tables that had to go; counted when the hour closes.
+    pub(crate) evictions: u64,
 }
 
 impl Default for WorkerCounts {
@@ -41,6 +43,7 @@ impl Default for WorkerCounts {
             decoded: 0,
             rejects: [0; Reject::COUNT],
             decode_panics: 0,
+            evictions: 0,
         }
     }
 }
@@ -49,6 +52,7 @@ impl WorkerCounts {
     pub(crate) fn add(&mut self, other: &Self) {
         self.decoded += other.decoded;
         self.decode_panics += other.decode_panics;
+        self.evictions += other.evictions;
         for (sum, frames) in self.rejects.iter_mut().zip(other.rejects) {
             *sum += frames;
         }
@@ -84,10 +88,7 @@ impl Worker {
             self.watch.lap(Stage::Wait);
             match message {
                 Message::Frames(batch) => self.batch(batch, &mut counts, &totals),
-                Message::Hour(mark) => {
-                    totals.add(&counts);
-                    self.hour(mark, std::mem::take(&mut counts));
-                }
+                Message::Hour(mark) => self.hour(mark, std::mem::take(&mut counts), &mut totals),
                 Message::End => return self.end(),
             }
         }
@@ -163,7 +164,7 @@ impl Worker {
         }
     }
 
-    fn hour(&mut self, mark: HourMark, counts: WorkerCounts) {
+    fn hour(&mut self, mark: HourMark, mut counts: WorkerCounts, totals: &mut WorkerCounts) {
         self.detector.refresh_lists();
         if mark.last {
             self.tracker.flush(&mut self.detector);
@@ -172,6 +173,8 @@ impl Worker {
             self.tracker.advance(mark.period.end_ns, &mut self.detector);
         }
         let part = Box::new(self.detector.close_hour());
+        counts.evictions = self.evictions().saturating_sub(totals.evictions);
+        totals.add(&counts);
         let state = self.keep_state.then(|| (self.number, self.detector.save()));
         // The collector outlives the workers; if it failed, the run is ending anyway.
         let _ = self.reports.send(Report::Part {
@@ -209,9 +212,7 @@ impl Worker {
         gauges.connections.store(tracked.live, Relaxed);
         gauges.hosts.store(detected.hosts, Relaxed);
         gauges.timelines.store(detected.timelines, Relaxed);
-        gauges
-            .evictions
-            .store(tracked.evicted() + detected.evictions(), Relaxed);
+        gauges.evictions.store(self.evictions(), Relaxed);
         // In the order of `TABLES`.
         let tables = [
             [tracked.live, tracked.evicted()],
@@ -228,6 +229,11 @@ impl Worker {
             gauge[0].store(entries, Relaxed);
             gauge[1].store(evicted, Relaxed);
         }
+    }
+
+    /// Since the start, of all its tables.
+    fn evictions(&self) -> u64 {
+        self.tracker.counters().evicted() + self.detector.gauges().evictions()
     }
 
     fn own_gauges(&self) -> &WorkerGauges {

@@ -115,6 +115,8 @@ struct AccountingFields {
     dropped: u64,
     decode_panics: u64,
     late: u64,
+    clock_steps: u64,
+    evictions: u64,
     rejects: BTreeMap<&'static str, u64>,
     queue_drops: Vec<QueueFields>,
     kernel_drops: Option<u64>,
@@ -165,6 +167,8 @@ impl AccountingFields {
             dropped: split.dropped,
             decode_panics: accounting.decode_panics,
             late: accounting.late,
+            clock_steps: accounting.clock_steps,
+            evictions: accounting.evictions,
             rejects,
             queue_drops: queues
                 .map(|queue| QueueFields {

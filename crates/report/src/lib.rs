@@ -25,11 +25,14 @@ pub use csv::{countries as country_csv, scores as scores_csv};
 pub use document::{SCHEMA, json};
 pub use hours::{HourError, HourFiles, Written, is_sensor_name};
 pub use live::{LiveQueue, LiveRow, live_header, live_news, live_row};
-pub use number::{bytes, duration, engineering, rfc3339, seconds, thousands};
+pub use number::{
+    bytes, date_time, duration, engineering, latency, percent, rfc3339, score, seconds, thousands, time_of_day,
+};
 pub use period::{
     Datum, PERIOD_SCHEMA, PeriodReport, Piece, Sheet, period_csv, period_html, period_json, period_markdown,
     period_page,
 };
+pub use place::socket_with_protocol;
 pub use style::Style;
 pub use table::{Heading, Unit, accounting_line, table};
 pub use text::{clean, csv_cell};

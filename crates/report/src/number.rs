@@ -70,7 +70,7 @@ pub fn duration(nanoseconds: i64) -> String {
 }
 
 /// A share from 0 to 1 as `52 %`; below one in a hundred with one digit, and never `0 %` or `100 %` where it is not.
-pub(crate) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     let percent = finite(share) * 100.0;
     match percent {
         p if p <= 0.0 => "0 %".to_owned(),
@@ -82,7 +82,7 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// A score with two digits, which never claims a certainty it has not: `>0.99`, `<0.01`.
-pub(crate) fn score(score: f64) -> String {
+pub fn score(score: f64) -> String {
     match score {
         s if (0.995..1.0).contains(&s) => ">0.99".to_owned(),
         s if s > 0.0 && s < 0.005 => "<0.01".to_owned(),
@@ -91,7 +91,7 @@ pub(crate) fn score(score: f64) -> String {
 }
 
 /// Nanoseconds as the latency they are: `0.4 ms`, `12.0 us`.
-pub(crate) fn latency(nanoseconds: u64) -> String {
+pub fn latency(nanoseconds: u64) -> String {
     let (number, unit) = match nanoseconds {
         0..1_000 => (nanoseconds as f64, "ns"),
         1_000..1_000_000 => (nanoseconds as f64 / 1e3, "us"),
@@ -107,12 +107,12 @@ pub fn rfc3339(time_ns: i64) -> String {
 }
 
 /// For people, to the second: `2024-05-01 00:00:03 UTC`.
-pub(crate) fn date_time(time_ns: i64) -> String {
+pub fn date_time(time_ns: i64) -> String {
     timestamp(time_ns).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// The time of day: `00:00:41`.
-pub(crate) fn time_of_day(time_ns: i64) -> String {
+pub fn time_of_day(time_ns: i64) -> String {
     timestamp(time_ns).strftime("%H:%M:%S").to_string()
 }
 

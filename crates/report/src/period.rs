@@ -8,6 +8,7 @@ mod csv;
 mod html;
 mod json;
 mod page;
+mod tiles;
 mod words;
 
 pub use csv::csv as period_csv;
@@ -74,6 +75,8 @@ pub struct PeriodReport {
     pub sheets: Vec<Sheet>,
     /// What was watched (`coverage`), of the compared period (`coverage_before`), and the databases: these are under every table.
     pub coverage: Vec<Sheet>,
+    /// Sensor hours of the period of which rows have gone by age: what is counted over them is too low.
+    pub forgotten_sensor_hours: i64,
 }
 
 impl Sheet {

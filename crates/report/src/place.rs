@@ -16,8 +16,8 @@ pub(crate) fn socket(address: Address, port: u16, transport: Transport) -> Strin
     }
 }
 
-/// [`socket`] with the protocol always said: `192.0.2.1:443/tcp`.
-pub(crate) fn socket_with_protocol(server: &ControlServer) -> String {
+/// Address and port as people write them, with the protocol always said: `192.0.2.1:443/tcp`.
+pub fn socket_with_protocol(server: &ControlServer) -> String {
     let socket = socket(server.address, server.port, server.transport);
     if has_ports(server.transport) {
         format!("{socket}/{}", server.transport.name())

@@ -344,6 +344,21 @@ fn losses(accounting: &Accounting, style: Style) -> String {
             thousands(accounting.late)
         ));
     }
+    if accounting.clock_steps > 0 {
+        lines.push(format!(
+            "Packet time fell back {} by more than a second.",
+            counted(accounting.clock_steps, "time")
+        ));
+    }
+    if accounting.evictions > 0 {
+        let entries = match accounting.evictions {
+            1 => "1 table entry".to_owned(),
+            more => format!("{} table entries", thousands(more)),
+        };
+        lines.push(style.loss(&format!(
+            "{entries} had to go for lack of room (--memory): there may have been more than was found."
+        )));
+    }
     lines.into_iter().map(|line| line + "\n").collect()
 }
 

@@ -43,7 +43,7 @@ pub(super) fn views(question: &Question, dialect: &Dialect<'_>) -> [(&'static st
     };
     let hours = |from_s: i64, to_s: i64| {
         format!(
-            "SELECT hour_s, {bucket} AS bucket_s, sensor_id, partial, received, queue_drops, kernel_drops, interface_drops, sampling, \
+            "SELECT hour_s, {bucket} AS bucket_s, sensor_id, partial, received, queue_drops, kernel_drops, interface_drops, gaps, evictions, clock_steps, sampling, \
              hosts, country_source, country_date, country_meaning \
              FROM sensor_hour WHERE hour_s >= {from_s} AND hour_s < {to_s}{sensors}"
         )

@@ -14,7 +14,7 @@ fn about() -> About {
     About {
         sensor_id: "tap1".to_owned(),
         home_country: None,
-        settings_hash: "0".repeat(16),
+        settings: "any".to_owned(),
         version: "0.1.0".to_owned(),
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 const AFTER_HELP: &str = "\
-Counts are of distinct servers and hosts in the period, never sums of smaller ones. A hosting country is where an address is
+Counts are of distinct servers and hosts in the period, never sums of smaller ones. A hosting country is where an address is \
 registered or located by the named database; it does not say who acts.";
 
 /// `balefire report`

@@ -126,6 +126,8 @@ impl Control {
             "allow" => answers::allow(&state, &self.shared.lists().allow, self.reloader.allowlist().as_deref()),
             "reload" => self.reloader.reload().json(),
             "rotate" => self.orders.rotate(),
+            // What consoles ask, not people.
+            "top" => self.vitals.board().answer(&state, about),
             "shutdown" => match kill_process(getpid(), Signal::TERM) {
                 Ok(()) => json!({"done": word}),
                 Err(error) => json!({"error": error.to_string()}),

@@ -96,11 +96,16 @@ fn explain(answer: &Value, lines: &mut String) {
 }
 
 fn socket(flags: &CtlFlags) -> Result<PathBuf, Failure> {
-    if let Some(path) = &flags.socket {
+    socket_of(flags.socket.as_ref(), flags.config.as_ref())
+}
+
+/// Where the service answers: as told, or as its settings file says.
+pub(crate) fn socket_of(socket: Option<&PathBuf>, config: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    if let Some(path) = socket {
         return Ok(path.clone());
     }
     let settings = Settings::load(&SettingFlags {
-        config: flags.config.clone(),
+        config: config.cloned(),
         ..SettingFlags::default()
     })?;
     settings.socket().ok_or_else(|| {

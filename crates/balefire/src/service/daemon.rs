@@ -83,6 +83,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
         plan.quiet,
         Duration::from_secs(EVERY_IN_A_LOG),
     );
+    vitals.know_memory_cap(settings.memory().0);
     console.attend(Box::new(vitals.clone()));
     if let Some(mut alerts) = alerts {
         alerts.remember(&beside);

@@ -6,7 +6,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use balefire_archive::settings_hash;
 use balefire_detect::{CountrySource, Shared, Thresholds};
 use balefire_report::clean;
 use parking_lot::Mutex;
@@ -191,7 +190,7 @@ impl Reloader {
         running.detect.probable = new.detect.probable;
         // An hour's record says by what it was decided.
         if let Ok(deciding) = running.deciding() {
-            self.decided.replace(settings_hash(&deciding));
+            self.decided.replace(deciding);
         }
     }
 }

@@ -11,11 +11,14 @@ use balefire_pipeline::{Snapshot, TapWatch};
 use parking_lot::Mutex;
 
 use super::Attendant;
+use crate::top::Board;
 
 /// Everything that can be asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     pub(crate) sensor: String,
+    /// Most memory the run was given; 0 for unknown.
+    pub(crate) memory_cap_bytes: u64,
     pub(crate) snapshot: Snapshot,
     /// When the snapshot was taken.
     pub(crate) taken: Instant,
@@ -72,14 +75,17 @@ impl Beat {
 #[derive(Clone, Debug)]
 pub(crate) struct Vitals {
     state: Arc<Mutex<State>>,
+    board: Board,
     tap: Option<TapWatch>,
 }
 
 impl Vitals {
     pub(crate) fn new(sensor: &str, table_limits: Vec<(&'static str, u64)>) -> Self {
         Self {
+            board: Board::default(),
             state: Arc::new(Mutex::new(State {
                 sensor: sensor.to_owned(),
+                memory_cap_bytes: 0,
                 snapshot: Snapshot::default(),
                 taken: Instant::now(),
                 hours: Hours::default(),
@@ -98,6 +104,16 @@ impl Vitals {
     pub(crate) fn with_tap(mut self, watch: TapWatch) -> Self {
         self.tap = Some(watch);
         self
+    }
+
+    /// The cap of `--memory`, for consoles.
+    pub(crate) fn know_memory_cap(&self, bytes: u64) {
+        self.state.lock().memory_cap_bytes = bytes;
+    }
+
+    /// What consoles show beyond the state.
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
     }
 
     /// A copy of it all.
@@ -131,9 +147,12 @@ impl Attendant for Vitals {
         hours.partial += u64::from(hour.period.partial);
         hours.last_end_ns = Some(hour.period.end_ns);
         hours.last_closed = Some(SystemTime::now());
+        self.board.hour(hour, kept);
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {
+        let interfaces = self.tap.as_ref().map(TapWatch::lost).unwrap_or_default();
+        self.board.tick(snapshot, &interfaces);
         let mut state = self.state.lock();
         let now = Instant::now();
         let threads = snapshot.threads.iter();

@@ -217,7 +217,7 @@ fn two_taps_that_see_the_same_count_once() {
         "{listed}"
     );
     let checked = output_of(balefire(&["archive", "check", "--archive"]).arg(bench.path("all")), 0);
-    assert!(checked.contains("10 good, 0 left out"), "{checked}");
+    assert!(checked.contains("10 good, 0 not"), "{checked}");
 }
 
 #[test]
@@ -259,4 +259,57 @@ fn what_a_cluster_needs_is_printed() {
         0,
     );
     assert!(text.contains("S3Queue('https://s3.example/b/date=*"), "{text}");
+}
+
+#[test]
+fn a_record_says_by_which_settings_and_lists_it_was_made() {
+    let bench = Bench::new();
+    let capture = bench.capture();
+    let first = bench.file("first.csv", b"indicator\n198.51.100.7\n");
+    let same = bench.file("same.csv", b"indicator\n198.51.100.7\n");
+    let other = bench.file("other.csv", b"indicator\n198.51.100.8\n");
+    let record = |name: &str, more: &[&str]| {
+        read(&capture, &bench.path(name), more);
+        let store = Store::open_to_read(&find(&bench.path(name)).join(SQLITE)).unwrap();
+        let select = "SELECT settings_hash, intel_source, gaps, evictions, clock_steps FROM hour_row LIMIT 1";
+        let row = store.connection().query_row(select, (), |row| {
+            let counts: [Option<i64>; 3] = [row.get(2)?, row.get(3)?, row.get(4)?];
+            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, counts))
+        });
+        row.unwrap()
+    };
+    let intel = |list: &Path| ["--intel".to_owned(), list.display().to_string()];
+    let with = |name: &str, list: &Path| {
+        let flags = intel(list);
+        record(name, &[&flags[0], &flags[1]])
+    };
+    let plain = record("plain", &[]);
+    assert_eq!(
+        (plain.1.clone(), plain.2),
+        (None, [Some(0); 3]),
+        "a file read without a limit"
+    );
+    let (one, two, three) = (with("one", &first), with("two", &same), with("three", &other));
+    assert_eq!(one.0, two.0, "what a list is called decides nothing");
+    assert!(one.0 != three.0 && one.0 != plain.0, "what it says does");
+    let edition =
+        |source: Option<String>| source.and_then(|source| source.split_once(" (").map(|parts| parts.1.to_owned()));
+    let edition_of = [one.1, two.1, three.1].map(|source| edition(source).unwrap());
+    assert!(
+        edition_of[0] == edition_of[1] && edition_of[1] != edition_of[2],
+        "{edition_of:?}"
+    );
+    let rules = |name: &str, text: &str| {
+        let path = bench.file(name, text.as_bytes()).display().to_string();
+        record(&format!("out-{name}"), &["--allowlist", &path]).0
+    };
+    let rule = "[[allow]]\naddress = \"198.51.100.9\"\nreason = \"ours\"\n";
+    let allowed = rules("a.toml", rule);
+    assert_eq!(
+        allowed,
+        rules("b.toml", &rule.replace("ours", "our own")),
+        "a reason decides nothing"
+    );
+    assert!(allowed != rules("c.toml", &rule.replace(".9", ".10")) && allowed != plain.0);
+    assert_ne!(plain.0, record("strict", &["--suspected", "0.9"]).0);
 }

@@ -38,8 +38,9 @@ fn a_browser_shows_the_figures_and_has_nothing_to_complain_about() {
     ] {
         assert!(dom.contains(figure), "{figure} is not in the page: {dom}");
     }
-    // Two rankings of bars, two lines, a dot a day on each.
-    assert_eq!(dom.matches("<svg").count(), 4, "{dom}");
+    // Two rankings of bars, a map to each, two lines, a dot a day on each.
+    assert_eq!(dom.matches("<svg").count(), 6, "{dom}");
+    assert_eq!(dom.matches("<title>United States: ").count(), 2, "{dom}");
     assert_eq!(dom.matches("<circle").count(), 4, "{dom}");
     let said = String::from_utf8_lossy(&seen.stderr);
     let complaints: Vec<&str> = said.lines().filter(|line| line.contains("CONSOLE")).collect();

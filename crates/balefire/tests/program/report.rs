@@ -380,6 +380,8 @@ fn what_cannot_be_asked_is_said() {
         (&["--set-sizes", "1,1"], "--set-sizes"),
         (&["--from", "1970", "--by", "hour"], "20,000"),
         (&["--engine", "clickhouse"], "--url"),
+        (&["--sensor", "tap0,nobody"], "there are hours of tap0"),
+        (&["--from", "2027"], "hours from 2026-01-01T00:00Z to 2026-01-01T01:00Z"),
     ] {
         let output = report(folder.path(), flags);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -392,4 +394,69 @@ fn what_cannot_be_asked_is_said() {
     let document = json(folder.path(), &[]);
     assert_eq!(document["tables"]["totals"][0]["servers"], 0);
     assert_eq!(document["tables"]["periods"][0]["hosts"], 0);
+}
+
+#[test]
+fn what_was_forgotten_by_age_is_said() {
+    let sightings = hours::sightings(&PLAN);
+    let folder = tempfile::tempdir().unwrap();
+    let short = Retention {
+        suspected_days: 1,
+        ..Retention::default()
+    };
+    let mut archive = Archive::open(&folder.path().join(FOLDER), short).unwrap();
+    for hour in hours::hours(&PLAN, &sightings) {
+        archive.add(hour).unwrap();
+    }
+    drop(archive);
+    // The newest hour is the 36th, so the first eleven are older than a day; those with a server that is merely suspected lose it.
+    let thinned = sightings
+        .iter()
+        .filter(|row| row.hour < 11 && hours::class(row.server) == 1)
+        .map(|row| (row.hour, row.sensor));
+    let thinned = thinned.collect::<BTreeSet<(u16, u8)>>().len();
+    assert!(thinned > 11);
+    let document = json(folder.path(), &[]);
+    assert_eq!(document["forgotten_sensor_hours"], thinned);
+    let page = text(folder.path(), &["--table", "totals"]);
+    let words = page.split_whitespace().collect::<Vec<&str>>().join(" ");
+    let told = format!("of {thinned} sensor hours rows have been forgotten by age");
+    assert!(words.contains(&told), "{page}");
+    let whole = json(golden(), &[]);
+    assert_eq!(whole["forgotten_sensor_hours"], 0);
+    let late = json(folder.path(), &["--from", "2026-01-01T12:00:00Z"]);
+    assert_eq!(late["forgotten_sensor_hours"], 0);
+}
+
+#[test]
+fn a_period_that_nobody_watched_is_not_a_quiet_one() {
+    let page = text(golden(), &["--from", "2025-11", "--to", "2025-12"]);
+    assert!(
+        page.contains("Nothing of this period was watched.") && page.contains("is not known"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("0 hosts") && !page.contains("0 control servers"),
+        "{page}"
+    );
+    assert!(page.lines().all(|line| line.chars().count() <= 120), "{page}");
+}
+
+/// What the README shows is what it prints.
+#[test]
+fn the_readme_shows_the_truth() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = tempfile::tempdir().unwrap();
+    let mut read = Command::cargo_bin("balefire").unwrap();
+    read.args(["read", "--quiet", "--output"]).arg(folder.path());
+    read.arg(top.join("captures/office_day.pcap")).assert().success();
+    let flags = ["--home-country", "SE", "--table", "totals,countries_by_servers"];
+    let page = text(folder.path(), &flags);
+    let readme = std::fs::read_to_string(top.join("README.md")).unwrap();
+    assert!(readme.contains(&format!("report --archive hours {}\n", flags.join(" "))));
+    let shown: Vec<String> = page
+        .lines()
+        .map(|line| format!("    {line}").trim_end().to_owned())
+        .collect();
+    assert!(readme.contains(&shown.join("\n")), "{page}");
 }

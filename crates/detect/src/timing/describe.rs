@@ -61,6 +61,21 @@ pub(super) fn describe(sums: &Sums, sleep: &Fit, recent: &Recent) -> Rhythm {
     }
 }
 
+/// Describes a timeline of which only the recent intervals were looked at.
+pub(super) fn describe_recent(recent: &Recent) -> Rhythm {
+    let all = recent.all();
+    let Some(last) = all.len().checked_sub(1) else {
+        return Rhythm::default();
+    };
+    let exact = |share: usize| f64::from(all[last * share / 10]) / 1000.0;
+    Rhythm {
+        interval_s: exact(5),
+        jitter: (exact(9) - exact(1)) / 2.0 / exact(5).max(0.001),
+        missed: 0.0,
+        modes: 0,
+    }
+}
+
 /// Check-ins that are missing if intervals near two to six sleeps are that many sleeps, over all there should be.
 fn missed(sums: &Sums, start: usize) -> f64 {
     let near = |from: usize, to: usize| f64::from(sums.count(start + from, start + to));

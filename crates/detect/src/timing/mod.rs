@@ -5,17 +5,21 @@
 //!
 //! Measures of the bounded state ([`shape()`]: likelihood ratios of windows against Poisson and log-normal traffic, shares near
 //! multiples of the sleep, exact recent intervals, hours) are weighed by a fitted table of small trees;
-//! what each question moves is added to the part its measure belongs to. Nothing absolute is asked of an interval. How the table is fitted: `benches/src/bin/fit_timing.rs`.
+//! what each question moves is added to the part its measure belongs to. Most timelines are plainly people: the first trees ask
+//! only what is had without windows ([`mod@first`]), and what they rule out is not measured further. Nothing absolute is asked of an interval. How the table is fitted: `benches/src/bin/fit_timing.rs`.
 
 mod describe;
+mod first;
 mod recent;
 mod shape;
 mod table;
 mod trees;
 mod windows;
 
-pub use shape::{MEASURES, PARTS, Shape, shape};
+pub use shape::{CHEAP_MEASURES, MEASURES, PARTS, Shape, shape};
 
+use self::first::first;
+use self::trees::Asking;
 use crate::Timeline;
 
 /// Check-ins below which timing says nothing: three intervals are regular by chance too often.
@@ -30,8 +34,8 @@ pub struct TimingPart {
     pub name: &'static str,
     /// What was measured. `prior`: the stated base rate. `count`: intervals. `interval`: nats per interval by which the best window beats
     /// Poisson traffic. `sleep`: share of intervals within 30 % of the sleep, bursts left out. `recent`: standard deviation over mean of
-    /// the recent intervals near the sleep. `order`: correlation of neighbouring intervals. `hours`: hours of day with check-ins.
-    /// `few`: check-ins.
+    /// the recent intervals. `order`: correlation of neighbouring intervals. `hours`: hours of day with check-ins.
+    /// `few`: check-ins. `interval` and `sleep` are 0 of a timeline that the first questions ruled out.
     pub value: f64,
     /// What it adds to the log-odds (natural logarithm).
     pub log_odds: f64,
@@ -52,7 +56,8 @@ pub struct Timing {
     pub probability: f64,
     /// Its log-odds (natural logarithm), the sum of `parts`.
     pub log_odds: f64,
-    /// Typical interval, seconds; 0 where there is none.
+    /// Typical interval, seconds; 0 where there is none. The rhythm of a timeline that the first questions ruled out is that of its
+    /// recent intervals, whatever their multiples and bursts.
     pub interval_s: f64,
     /// Half width of the central 80 % of intervals over the typical one; bursts and multiples are left out where they stand apart.
     pub jitter: f64,
@@ -66,13 +71,21 @@ pub struct Timing {
 
 /// Scores a timeline by its times alone.
 pub fn score_timing(timeline: &Timeline) -> Timing {
-    let shape = shape(timeline);
+    let first = first(timeline);
     let judged = timeline.check_ins() >= LEAST_CHECK_INS;
-    let thousandths = if judged {
-        trees::ask(&shape.measures)
+    let mut asking = if judged {
+        Asking::first(&first.values)
     } else {
-        trees::Thousandths::default()
+        Asking::nothing()
     };
+    let shape = if asking.is_over() {
+        shape::begun(&first)
+    } else {
+        let shape = shape::whole(timeline, &first);
+        asking.rest(&shape.measures);
+        shape
+    };
+    let thousandths = asking.thousandths();
     let prior = if judged {
         f64::from(table::BASE) / 1000.0
     } else {

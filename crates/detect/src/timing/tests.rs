@@ -113,6 +113,16 @@ fn interval_and_jitter_are_the_operators() {
 }
 
 #[test]
+fn what_the_first_questions_rule_out_is_measured_no_further_and_keeps_its_recent_rhythm() {
+    let timing = score_timing(&person(40));
+    assert!(timing.probability < 1e-3, "{timing:?}");
+    let sleep = timing.parts.iter().find(|part| part.name == "sleep");
+    assert_eq!(sleep.map(|part| (part.value, part.log_odds)), Some((0.0, 0.0)));
+    assert!(timing.interval_s > 1.0 && timing.jitter > 0.5, "{timing:?}");
+    assert_eq!((timing.modes, timing.missed), (0, 0.0));
+}
+
+#[test]
 fn missed_check_ins_and_bursts_are_told_apart() {
     let mut uniform = Uniform(3);
     let dropped = timeline((0..400).map(|_| {

@@ -6,8 +6,9 @@
 //! What a question moves is known before any timeline is: so each leaf keeps what the way to it adds to every part, summed when
 //! this is compiled, and walking a tree is comparing and stepping only.
 
+use super::first::FIRST_MEASURES;
 use super::shape::{MEASURES, PART_OF, PARTS};
-use super::table::{BASE, HOPELESS, NODES, ROOTS};
+use super::table::{BASE, CHEAP_TREES, HOPELESS, NODES, ROOTS};
 
 /// A question of a tree, or a leaf, as the table is written. Every node knows the estimate if the way ended there, so a step is
 /// worth the difference to the node before it, and that is what the measure asked adds to its part.
@@ -52,6 +53,15 @@ const fn ordered(number: f32) -> i32 {
     let bits = number.to_bits() as i32;
     bits ^ ((bits >> 31) & i32::MAX)
 }
+
+// The first trees ask only what is known then,.
+const _: () = {
+    let mut at = 0;
+    while at < NODES.len() && (CHEAP_TREES == ROOTS.len() || at < ROOTS[CHEAP_TREES] as usize) {
+        assert!((NODES[at].measure as usize) < FIRST_MEASURES);
+        at += 1;
+    }
+};
 
 static STEPS: [Step; NODES.len()] = {
     let mut steps = [Step {
@@ -142,25 +152,75 @@ const DEPTH: usize = {
     most
 };
 
-/// Asks the trees. They are in the order of their worth, and most timelines are plainly people: one whose log-odds so far are below
-/// what [`HOPELESS`] says is not asked further.
-pub(super) fn ask(measures: &[f32; MEASURES]) -> Thousandths {
-    let mut padded = [0; PADDED];
-    for (padded, measure) in padded.iter_mut().zip(measures) {
-        *padded = ordered(*measure);
-    }
-    let mut sums = [0; LANES];
-    let mut asked = 0;
-    for (upto, hopeless) in HOPELESS {
-        add(&ROOTS[asked..upto], &padded, &mut sums);
-        asked = upto;
-        if BASE + sums.iter().sum::<i32>() < hopeless {
-            asked = ROOTS.len();
-            break;
+/// The trees being asked. They are in the order of their worth, and most timelines are plainly people: one whose log-odds so far
+/// are below what [`HOPELESS`] says is not asked further, and keeps what was said so far.
+pub(super) struct Asking {
+    measures: [i32; PADDED],
+    sums: [i32; LANES],
+    asked: usize,
+    over: bool,
+}
+
+impl Asking {
+    /// No tree is asked.
+    pub(super) fn nothing() -> Self {
+        Self {
+            measures: [0; PADDED],
+            sums: [0; LANES],
+            asked: 0,
+            over: true,
         }
     }
-    add(&ROOTS[asked..], &padded, &mut sums);
-    std::array::from_fn(|part| sums[part])
+
+    /// Asks the trees that ask only the first measures.
+    pub(super) fn first(values: &[f32; FIRST_MEASURES]) -> Self {
+        let mut asking = Self {
+            over: false,
+            ..Self::nothing()
+        };
+        asking.learn(0, values);
+        asking.ask(CHEAP_TREES);
+        asking
+    }
+
+    /// Asks the other trees.
+    pub(super) fn rest(&mut self, values: &[f32; MEASURES]) {
+        self.learn(FIRST_MEASURES, &values[FIRST_MEASURES..]);
+        self.ask(ROOTS.len());
+        self.over = true;
+    }
+
+    /// Whether no tree needs to be asked any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// What was said.
+    pub(super) fn thousandths(&self) -> Thousandths {
+        std::array::from_fn(|part| self.sums[part])
+    }
+
+    fn learn(&mut self, from: usize, values: &[f32]) {
+        for (measure, value) in self.measures[from..].iter_mut().zip(values) {
+            *measure = ordered(*value);
+        }
+    }
+
+    fn ask(&mut self, last: usize) {
+        for (upto, hopeless) in HOPELESS {
+            if upto <= self.asked || upto > last {
+                continue;
+            }
+            add(&ROOTS[self.asked..upto], &self.measures, &mut self.sums);
+            self.asked = upto;
+            if BASE + self.sums.iter().sum::<i32>() < hopeless {
+                self.over = true;
+                return;
+            }
+        }
+        add(&ROOTS[self.asked..last], &self.measures, &mut self.sums);
+        self.asked = last;
+    }
 }
 
 /// Adds what some trees say.
@@ -227,21 +287,34 @@ mod tests {
     #[test]
     fn walking_is_asking_one_question_after_the_other() {
         let mut state = 3_u64;
+        let mut unit = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1 << 24) as f32
+        };
+        let anything = std::iter::repeat_with(|| std::array::from_fn(|_| (unit() - 0.3) * 4.0));
+        let mut rows: Vec<[f32; MEASURES]> = anything.take(300).collect();
+        // Page loads, which the first trees rule out.
+        for _ in 0..20 {
+            let mut timeline = crate::Timeline::new(0, 480);
+            let mut time_s = 0.0;
+            for step in 0..200 {
+                time_s += if step % 20 == 0 { 3600.0 } else { 1.0 } * (4.0 * unit() - 2.0).exp();
+                timeline.check_in((f64::from(time_s) * 1e9) as i64, 480);
+            }
+            rows.push(super::super::shape(&timeline).measures);
+        }
         let (mut ended, mut early) = (0, 0);
-        for _ in 0..300 {
-            let measures = std::array::from_fn(|_| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                ((state >> 40) as f32 / (1 << 24) as f32 - 0.3) * 4.0
-            });
-            let sums = ask(&measures);
-            assert_eq!(sums, plainly(&measures));
-            if BASE + sums.iter().sum::<i32>() < HOPELESS[0].1 {
+        for measures in rows {
+            let mut asking = Asking::first(measures.first_chunk().unwrap());
+            if asking.is_over() {
                 early += 1;
             } else {
+                asking.rest(&measures);
                 ended += 1;
             }
+            assert_eq!(asking.thousandths(), plainly(&measures));
         }
         assert!(ended > 0 && early > 0, "both ways are walked: {ended} {early}");
     }

@@ -34,7 +34,7 @@ const ROOTS: [f32; 8] = [
     1.834_008_1,
 ];
 
-/// What one interval of a bin adds to each sum, by bin: root and length of the bin's middle, its log in bins, one.
+/// What one interval of a bin adds to each sum, by bin: root and length of the bin's middle, its log in nats, its square.
 const WEIGHTS: [[f32; 4]; INTERVAL_BINS] = {
     let mut weights = [[0.0; 4]; INTERVAL_BINS];
     let mut bin = 0;
@@ -44,22 +44,27 @@ const WEIGHTS: [[f32; 4]; INTERVAL_BINS] = {
         // 2^(1/16) and its square root.
         let half_bin = if bin % 2 == 1 { 1.044_273_8 } else { 1.0 };
         let root = (1_u64 << (octave / 2)) as f32 * half * ROOTS[bin % BINS_PER_OCTAVE / 2] * half_bin * 1.021_897_1;
-        weights[bin] = [root, start_s(bin) * 1.044_273_8, bin as f32 + 0.5, 1.0];
+        let middle = middle_s(bin);
+        weights[bin] = [root, middle, (bin as f32 + 0.5) * LN_BIN, middle * middle];
         bin += 1;
     }
     weights
 };
-/// Units of the sums: the log is in nats.
-const UNITS: [f32; 4] = [1.0, 1.0, LN_BIN, 1.0];
 /// Places of the sums: weighted by the root of the interval (between counting intervals, where bursts win, and counting time,
-/// where pauses win), by its length, by its log.
+/// where pauses win), by its length, by its log, by its square.
 const ROOT: usize = 0;
 const TIME: usize = 1;
 const LOG: usize = 2;
+const SQUARE: usize = 3;
 
 /// Where a bin begins, seconds.
 pub(super) const fn start_s(bin: usize) -> f32 {
     (1_u64 << (bin / BINS_PER_OCTAVE)) as f32 * ROOTS[bin % BINS_PER_OCTAVE]
+}
+
+/// The middle of a bin on a logarithmic scale, seconds.
+pub(super) const fn middle_s(bin: usize) -> f32 {
+    start_s(bin) * 1.044_273_8
 }
 
 /// Sums over the bins before each edge.
@@ -68,7 +73,7 @@ pub(super) struct Sums {
     pub(super) first: usize,
     pub(super) last: usize,
     count: [i16; EDGES],
-    /// Side by side, so that one step adds all: by [`ROOT`], [`TIME`] and [`LOG`].
+    /// Side by side, so that one step adds all: by [`ROOT`], [`TIME`], [`LOG`] and [`SQUARE`].
     weighted: [[f32; 4]; EDGES],
 }
 
@@ -106,7 +111,7 @@ impl Sums {
             // At most `Intervals::LIMIT` and the rounding of 136 bins: fits.
             count = count.saturating_add(*intervals as i16);
             let intervals = f32::from(*intervals as i16);
-            weighted = std::array::from_fn(|sum| weighted[sum] + intervals * weights[sum] * UNITS[sum]);
+            weighted = std::array::from_fn(|sum| weighted[sum] + intervals * weights[sum]);
             (*edge.0, *edge.1) = (count, weighted);
         }
         sums.count[last..].fill(count);
@@ -122,6 +127,14 @@ impl Sums {
     /// Their total, seconds.
     pub(super) fn time(&self, from: usize, to: usize) -> f32 {
         self.weighted[to.min(INTERVAL_BINS)][TIME] - self.weighted[from.min(to).min(INTERVAL_BINS)][TIME]
+    }
+
+    /// Mean of the intervals from a bin on, seconds, and their standard deviation over it, unbiased; 1 where there are fewer than two,
+    /// as of Poisson traffic.
+    pub(super) fn mean_and_spread(&self, from: usize) -> (f32, f32) {
+        let count = self.count(from, INTERVAL_BINS);
+        let (before, all) = (&self.weighted[from.min(INTERVAL_BINS)], &self.weighted[INTERVAL_BINS]);
+        mean_and_spread(count, all[TIME] - before[TIME], all[SQUARE] - before[SQUARE])
     }
 
     /// Begins of the windows in which the intervals weigh most, by the root of their length and by their length: where the time goes.
@@ -229,6 +242,16 @@ impl Sums {
         let (at, most) = first_largest(&self.count[from..=to], &self.count[from + width..=to + width]);
         (from + at, f32::from(most))
     }
+}
+
+/// Mean, and standard deviation over it (unbiased, at least a thousandth), from count, sum and sum of squares.
+pub(super) fn mean_and_spread(count: f32, sum: f32, squares: f32) -> (f32, f32) {
+    let mean = (sum / count.max(1.0)).max(0.001);
+    if count < 2.0 {
+        return (mean, 1.0);
+    }
+    let variance = (squares / count - mean * mean).max(0.0) * count / (count - 1.0);
+    (mean, (variance.sqrt() / mean).max(1e-3))
 }
 
 /// Place and value of the largest difference; of equal ones the first. As many at a time as a register holds.

@@ -88,7 +88,7 @@ impl Source for Swapping {
 }
 
 #[derive(Default)]
-struct Hours(Vec<Summary>, Arc<std::sync::atomic::AtomicU64>);
+struct Hours(Vec<Summary>, Arc<std::sync::atomic::AtomicU64>, Snapshot);
 
 impl Observer for Hours {
     fn hour(&mut self, hour: &Summary) -> Result<(), PipelineError> {
@@ -97,7 +97,9 @@ impl Observer for Hours {
         Ok(())
     }
 
-    fn tick(&mut self, _: &Snapshot) {}
+    fn tick(&mut self, snapshot: &Snapshot) {
+        self.2 = snapshot.clone();
+    }
 }
 
 fn swapped(workers: usize) -> (Vec<Summary>, Summary) {
@@ -130,6 +132,10 @@ fn swapped(workers: usize) -> (Vec<Summary>, Summary) {
         &AtomicBool::new(false),
     )
     .unwrap();
+    // The last snapshot knows the bytes of all hours, as rates are made of them.
+    let wire_bytes = outcome.summary.accounting.wire_bytes;
+    assert!(wire_bytes > 0);
+    assert_eq!(hours.2.accounting.wire_bytes, wire_bytes);
     (hours.0, outcome.summary)
 }
 

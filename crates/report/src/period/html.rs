@@ -4,7 +4,7 @@
 //! name in a cell could do nothing even if it were not escaped. Not its job: words (`words`), drawing (`chart`).
 
 use super::words::{self, Shown};
-use super::{Datum, PeriodReport, Sheet, chart};
+use super::{Datum, PeriodReport, Sheet, chart, tiles};
 use crate::text::clean;
 
 /// Countries in a chart; the table has all.
@@ -27,6 +27,9 @@ th { border-bottom: 2px solid #888; font-size: .85rem; font-weight: 600 }
 svg { width: 100%; height: auto; margin: .6rem 0 } svg text { font: 12px system-ui, sans-serif; fill: #333 } svg .number { fill: #555 }
 svg rect { fill: #35618f } svg.hosts rect { fill: #9a5b13 } svg circle { fill: #35618f } svg.hosts circle { fill: #9a5b13 }
 svg .axis { fill: none; stroke: #888 } svg .line { fill: none; stroke: #35618f; stroke-width: 2 } svg.hosts .line { stroke: #9a5b13 }
+svg.tiles text { font-size: 9px; text-anchor: middle } svg.tiles .small { font-size: 7px } svg.tiles .light text { fill: #fff }
+svg.tiles .dark text { fill: #1a1a1a } svg.tiles path.empty { fill: #f0f0f0 } svg.tiles g.empty text { fill: #999 }
+svg.tiles .home { fill: none; stroke: #1a1a1a; stroke-width: 2 }
 footer { margin-top: 2.5rem; border-top: 1px solid #ddd; padding-top: .6rem }
 @media print { body { margin: 0; max-width: none; font-size: 10pt } section { break-inside: avoid-page } thead { display: table-header-group } svg { max-width: 16cm } }
 ";
@@ -75,8 +78,8 @@ fn section(sheet: &Sheet, report: &PeriodReport, watched: &str) -> String {
 fn charts(sheet: &Sheet, report: &PeriodReport) -> String {
     let title = words::title(&sheet.name, report);
     match sheet.name.as_str() {
-        "countries_by_servers" => bars(sheet, "servers", &title),
-        "countries_by_hosts" => bars(sheet, "hosts", &title),
+        "countries_by_servers" => bars(sheet, "servers", &title) + &map(sheet, "servers", report),
+        "countries_by_hosts" => bars(sheet, "hosts", &title) + &map(sheet, "hosts", report),
         "periods" if sheet.rows.len() > 1 => {
             let line = |column: &str| {
                 let points: Vec<(String, Option<i64>)> = (0..sheet.rows.len())
@@ -111,6 +114,22 @@ fn bars(sheet: &Sheet, column: &str, title: &str) -> String {
         return String::new();
     }
     chart::bars(title, &rows, column) + "\n"
+}
+
+/// A tile for each country; what is at home is not in these tables.
+fn map(sheet: &Sheet, column: &str, report: &PeriodReport) -> String {
+    let numbers: Vec<(&str, i64)> = (0..sheet.rows.len())
+        .filter_map(|row| Some((sheet.text(row, "country")?, sheet.integer(row, column)?)))
+        .collect();
+    if numbers.is_empty() {
+        return String::new();
+    }
+    let title = match column {
+        "servers" => "Control servers by hosting country, a tile for each",
+        _ => "Controlled hosts by the hosting country of their servers, a tile for each",
+    };
+    let home = report.home.as_ref().map(|home| home.code());
+    tiles::tiles(title, &numbers, home, column)
 }
 
 fn table(shown: &Shown) -> String {

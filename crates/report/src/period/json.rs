@@ -38,6 +38,7 @@ pub fn json(report: &PeriodReport) -> String {
         "home_country": report.home.map(|home| clean(home.code())),
         "hosting_country_means": NOT_AN_ACTOR,
         "watched": tables(&report.coverage),
+        "forgotten_sensor_hours": report.forgotten_sensor_hours,
         "tables": tables(&report.sheets),
     });
     document.to_string() + "\n"

@@ -9,11 +9,14 @@ use crate::grid::{Align, Cell, Grid};
 /// Rows of a table on a terminal and in a document; the rest is counted, and whole in JSON and CSV.
 const MOST_ROWS: usize = 60;
 
+/// Of a line of words on a terminal; tables take what they need.
+const COLUMNS: usize = 118;
+
 /// The page for a terminal.
 pub fn page(report: &PeriodReport) -> String {
-    let mut text = format!("{} ({})\n\n", words::headline(report), words::asked(report));
+    let mut text = format!("{}\n({})\n\n", words::headline(report), words::asked(report));
     if let Some(answer) = words::answer(report) {
-        text += &format!("{answer}\n\n");
+        text += &format!("{}\n", wrapped(&answer, ""));
     }
     let watched = words::watched(report);
     for sheet in &report.sheets {
@@ -22,11 +25,27 @@ pub fn page(report: &PeriodReport) -> String {
         text += &grid(&shown);
         text += &rest(sheet);
         for line in words::note(&sheet.name, report).iter().chain([&watched]) {
-            text += &format!("   {line}\n");
+            text += &wrapped(line, "   ");
         }
         text.push('\n');
     }
-    text + &words::databases(report) + "\n"
+    text + &wrapped(&words::databases(report), "")
+}
+
+/// The text in lines of at most [`COLUMNS`] columns, where it has spaces.
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = String::new();
+    let mut line = indent.to_owned();
+    for word in text.split(' ') {
+        let is_begun = line.len() > indent.len();
+        if is_begun && line.chars().count() + 1 + word.chars().count() > COLUMNS {
+            lines += &(std::mem::replace(&mut line, indent.to_owned()) + "\n");
+        } else if is_begun {
+            line.push(' ');
+        }
+        line += word;
+    }
+    lines + &line + "\n"
 }
 
 /// The same as Markdown.

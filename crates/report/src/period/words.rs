@@ -65,23 +65,30 @@ pub(super) fn asked(report: &PeriodReport) -> String {
 pub(super) fn answer(report: &PeriodReport) -> Option<String> {
     let totals = report.sheet("totals")?;
     let abroad = (0..totals.rows.len()).find(|&row| matches!(totals.text(row, "place"), Some("abroad" | "located")))?;
-    let count = |sheet: &Sheet, row: usize, column: &str| whole(sheet.integer(row, column).unwrap_or(0));
+    if report
+        .sheet("coverage")
+        .is_some_and(|sheet| sheet.integer(0, "hours_watched") == Some(0))
+    {
+        return Some("Nothing of this period was watched.".to_owned());
+    }
+    let count = |sheet: &Sheet, row: usize, column: &str, noun| counted(sheet.integer(row, column).unwrap_or(0), noun);
     let place = if report.home.is_some() { " abroad" } else { "" };
-    let mut text = format!(
-        "{} control servers{place} controlled {} hosts",
-        count(totals, abroad, "servers"),
-        count(totals, abroad, "hosts"),
-    );
+    let servers = count(totals, abroad, "servers", "control server");
+    let hosts = count(totals, abroad, "hosts", "host");
+    if totals.integer(abroad, "servers") == Some(0) {
+        return Some(format!("No control server{place} was found."));
+    }
+    let mut text = format!("{servers}{place} controlled {hosts}");
     for (sheet, by) in [("countries_by_servers", "servers"), ("countries_by_hosts", "hosts")] {
         let Some(sheet) = report.sheet(sheet).filter(|sheet| !sheet.rows.is_empty()) else {
             continue;
         };
         let country = sheet.text(0, "country").unwrap_or_default();
         text += &format!(
-            "; first by {by}: {} ({} servers, {} hosts)",
+            "; first by {by}: {} ({}, {})",
             named(country),
-            count(sheet, 0, "servers"),
-            count(sheet, 0, "hosts"),
+            count(sheet, 0, "servers", "server"),
+            count(sheet, 0, "hosts", "host"),
         );
     }
     Some(text + ".")
@@ -95,23 +102,37 @@ pub(super) fn watched(report: &PeriodReport) -> String {
     let number = |column: &str| sheet.integer(0, column).unwrap_or(0);
     let count = |column: &str| whole(number(column));
     let mut text = format!(
-        "Watched {} of {} hours ({} in part, {} missing); {} of {} sensor hours of {} sensors",
+        "Watched {} of {} hours ({} in part, {} missing)",
         count("hours_watched"),
         count("hours_expected"),
         count("hours_partial"),
         count("hours_missing"),
-        count("sensor_hours_watched"),
-        count("sensor_hours_expected"),
-        count("sensors"),
     );
-    let (received, dropped) = (number("received"), number("dropped"));
-    // Frames dropped at queues are received, those of the kernel are not: the sum is the most there can have been.
-    let lost = dropped as f64 / received.saturating_add(dropped).max(1) as f64;
-    text += &format!("; lost {} of packets", percent(lost));
-    if number("sensor_hours_of_files") > 0 {
+    if number("hours_watched") == 0 {
+        return text + ": what is told as 0 here is not known." + &compared(report);
+    }
+    if number("sensors") != 1 {
         text += &format!(
-            " ({} sensor hours are of files, whose losses nobody counted)",
-            count("sensor_hours_of_files")
+            "; {} of {} sensor hours",
+            count("sensor_hours_watched"),
+            count("sensor_hours_expected"),
+        );
+    }
+    text += &format!(" of {}; {}", counted(number("sensors"), "sensor"), lost(sheet));
+    for (column, one, many) in [
+        ("gaps", "gap in a tap", "gaps in taps"),
+        ("clock_steps", "fall of packet time", "falls of packet time"),
+    ] {
+        match number(column) {
+            0 => {}
+            1 => text += &format!("; 1 {one}"),
+            more => text += &format!("; {} {many}", whole(more)),
+        }
+    }
+    if number("evictions") > 0 {
+        text += &format!(
+            "; {} gone for lack of room",
+            counted(number("evictions"), "table entry")
         );
     }
     if let Datum::Real(least) = sheet.cell(0, "least_sampling") {
@@ -121,17 +142,57 @@ pub(super) fn watched(report: &PeriodReport) -> String {
             "; not sampled".to_owned()
         };
     }
-    if let (Some((from_s, to_s)), Some(sheet)) = (report.before, report.sheet("coverage_before")) {
-        let count = |column: &str| whole(sheet.integer(0, column).unwrap_or(0));
+    if report.forgotten_sensor_hours > 0 {
         text += &format!(
-            "; of {}: watched {} of {} hours ({} in part)",
-            period(from_s, to_s),
-            count("hours_watched"),
-            count("hours_expected"),
-            count("hours_partial"),
+            "; of {} rows have been forgotten by age ([archive] keep_*_days), so counts are too low",
+            counted(report.forgotten_sensor_hours, "sensor hour")
         );
     }
-    text + "."
+    text + "." + &compared(report)
+}
+
+/// The share of packets that were lost, as far as anybody counted.
+fn lost(sheet: &Sheet) -> String {
+    let number = |column: &str| sheet.integer(0, column).unwrap_or(0);
+    let (of_files, all) = (number("sensor_hours_of_files"), number("sensor_hours_watched"));
+    if of_files == all {
+        return "losses not known (hours of files)".to_owned();
+    }
+    let (received, dropped) = (number("received"), number("dropped"));
+    // Frames dropped at queues are received, those of the kernel are not: the sum is the most there can have been.
+    let lost = dropped as f64 / received.saturating_add(dropped).max(1) as f64;
+    let files = match of_files {
+        0 => String::new(),
+        more => format!(
+            " ({} are of files, whose losses nobody counted)",
+            counted(more, "sensor hour")
+        ),
+    };
+    format!("lost {} of packets{files}", percent(lost))
+}
+
+/// What was watched of the period compared with.
+fn compared(report: &PeriodReport) -> String {
+    let (Some((from_s, to_s)), Some(sheet)) = (report.before, report.sheet("coverage_before")) else {
+        return String::new();
+    };
+    let count = |column: &str| whole(sheet.integer(0, column).unwrap_or(0));
+    format!(
+        " Of {}: watched {} of {} hours ({} in part).",
+        period(from_s, to_s),
+        count("hours_watched"),
+        count("hours_expected"),
+        count("hours_partial"),
+    )
+}
+
+/// `1 host`, `9 hosts`, `2 table entries`.
+fn counted(number: i64, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{} {stem}ies", whole(number)),
+        (_, None) => format!("{} {noun}s", whole(number)),
+    }
 }
 
 /// `Countries: iptocc 1.4 of 2026-11-01 (country of registration).`
@@ -199,8 +260,8 @@ pub(super) fn note(name: &str, report: &PeriodReport) -> Option<String> {
         "periods" => "Distinct in each row, so rows do not add up to the period. - is not watched, not zero.".to_owned(),
         "set_sizes" => format!("Servers {abroad}, by the distinct hosts each controlled in the period. Shares are of all servers {abroad}."),
         "services" => format!("Servers {abroad}. A host of servers at two ports counts once under each."),
-        "turnover" => "New: only in this period. Persistent: in both. Gone: only in the one before. What was not watched could not be seen to \
-                       go."
+        "turnover" => "New: only in this period. Persistent: in both. Gone: only in the one before. What was not watched was not seen: \
+                       after hours that are missing a server may be new to us alone, or not gone."
             .to_owned(),
         _ => return None,
     })

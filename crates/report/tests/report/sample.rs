@@ -85,6 +85,8 @@ pub(crate) fn busy() -> Summary {
     summary.accounting.rejects.push((Reject::LinkUnsupported, 5));
     summary.accounting.queue_drops = vec![QueueDrops { worker: 0, frames: 0 }, QueueDrops { worker: 1, frames: 7 }];
     summary.accounting.late = 3;
+    summary.accounting.clock_steps = 1;
+    summary.accounting.evictions = 12;
     summary
 }
 
@@ -205,6 +207,7 @@ pub(crate) fn with_lists() -> Summary {
     summary.intel = vec![IntelList {
         name: "c2.csv".to_owned(),
         indicators: 4_321,
+        fingerprint: 7,
     }];
     let rule = |rule: &str, hits, expires_ns, expired| AllowedRule {
         rule: rule.to_owned(),
