@@ -21,6 +21,7 @@ use crate::detector::Detector;
 use crate::joined::once;
 use crate::shared::Shared;
 use crate::summary::{ControlServer, Evidence};
+use crate::timing::score_timing;
 
 /// Servers of one question; of more the first are asked about.
 pub const MOST_ASKED: usize = 64;
@@ -180,7 +181,8 @@ impl Detector {
             }
         };
         let around = self.surroundings(record);
-        let candidate = Candidate::new(record, self.reached(record), &self.names, sketched);
+        let timing = score_timing(&record.timeline);
+        let candidate = Candidate::new(record, timing, self.reached(record), &self.names, sketched);
         Some(candidate.evidence(&candidate.judge(&around), &around))
     }
 }

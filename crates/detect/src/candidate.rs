@@ -17,7 +17,7 @@ use crate::names::Names;
 use crate::score::{Judged, judge};
 use crate::sketched::{Sketch, Sketched};
 use crate::summary::{Country, Evidence, EvidenceKind, Flow, TimelineRow};
-use crate::timing::{Timing, score_timing};
+use crate::timing::Timing;
 
 /// See the head of this file.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,7 +81,14 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Candidate {
-    pub(crate) fn new(record: &Record, reached: u64, names: &Names, sketched: Option<&Sketched>) -> Self {
+    /// A record with the timing of its timeline.
+    pub(crate) fn new(
+        record: &Record,
+        timing: Timing,
+        reached: u64,
+        names: &Names,
+        sketched: Option<&Sketched>,
+    ) -> Self {
         let knows_its_name = sketched.is_none_or(|sketched| sketched.knows_its_name(names));
         Self {
             host: record.host,
@@ -93,7 +100,7 @@ impl Candidate {
             name: names.text(record.name).filter(|_| knows_its_name).map(Box::from),
             reached,
             target_port: record.target_port,
-            timing: score_timing(&record.timeline),
+            timing,
             role: record.role,
             named: record.named,
             relayed: record.relayed,

@@ -27,6 +27,7 @@ impl Detector {
                     if let Some(connection) = self.connections.get(item.connection) {
                         let records = [connection.record, connection.named_record, connection.beat_record];
                         records.iter().for_each(|&slot| self.ledger.prefetch_slot(slot));
+                        self.names.prefetch_slot(connection.name);
                     }
                 }
                 Event::Start => {

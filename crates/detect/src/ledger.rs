@@ -337,7 +337,13 @@ impl Ledger {
             }
             None => self.records.push(Some(record)),
         };
-        self.index.insert(hash, slot);
+        let records = &self.records;
+        self.index.insert(hash, slot, |slot| {
+            records
+                .get(slot)
+                .and_then(Option::as_ref)
+                .map_or(0, |record| record.hash)
+        });
         self.live += 1;
         self.append(slot);
         (slot, evicted)
