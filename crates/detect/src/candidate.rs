@@ -16,7 +16,7 @@ use crate::ledger::Record;
 use crate::names::Names;
 use crate::score::{Judged, judge};
 use crate::sketched::{Sketch, Sketched};
-use crate::summary::{Country, Evidence, EvidenceKind, TimelineRow};
+use crate::summary::{Country, Evidence, EvidenceKind, Flow, TimelineRow};
 use crate::timing::Timing;
 
 /// See the head of this file.
@@ -50,6 +50,7 @@ pub(crate) struct Candidate {
     bare_requests: u32,
     bare_posts: u32,
     pub(crate) sketch: Option<Sketch>,
+    client_port: u16,
     timeline: Timeline,
 }
 
@@ -116,6 +117,7 @@ impl Candidate {
             bare_requests: u32::from(record.bare_requests),
             bare_posts: u32::from(record.bare_posts),
             sketch: sketched.map(|sketched| sketched.sketch.clone()),
+            client_port: record.client_port,
             timeline: record.timeline.clone(),
         }
     }
@@ -205,6 +207,7 @@ impl Candidate {
         Evidence {
             kind: judged.kind,
             host: self.host,
+            flow: Flow::of(self.place(), self.client_port),
             name: self.name.as_deref().or(around.resolved).map(str::to_owned),
             addresses: self.addresses(),
             ports: self.ports(),

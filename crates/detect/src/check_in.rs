@@ -129,6 +129,7 @@ impl Detector {
             let key = server_key(before, name);
             self.shared.remove(&key, record.hash);
         }
+        record.used_from(item.server, item.port, item.client_port);
         let due = is_due(record.timeline.check_ins(), record.scored_at);
         self.ledger.checked_in(slot);
         if item.event == Event::Beat {

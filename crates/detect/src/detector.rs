@@ -119,6 +119,8 @@ pub struct Detector {
     pub(crate) clients: Clients,
     pub(crate) watch: Watch,
     run: Part,
+    /// Questions answered so far.
+    pub(crate) answered: u64,
     /// Hours closed so far: the stamp of what is active in this one.
     pub(crate) period: u32,
 }
@@ -146,6 +148,7 @@ impl Detector {
             clients: Clients::new(),
             watch: Watch::new(shared.lists_now(), MOST_SIGHTINGS),
             run: Part::default(),
+            answered: shared.desk.enrol(),
             period: 0,
             // The version first: what is replaced in between is then taken up with the first block.
             version: shared.version(),
@@ -374,7 +377,7 @@ impl Detector {
     }
 
     /// What this worker knows around a record; the final word is [`Part::conclude`]'s, which knows all workers'.
-    fn surroundings(&self, record: &Record) -> Surroundings<'_> {
+    pub(crate) fn surroundings(&self, record: &Record) -> Surroundings<'_> {
         let country = if behind_relay(record.scope) {
             Country::UNKNOWN
         } else {
