@@ -105,7 +105,6 @@ impl Worker {
         self.detector.answer();
         self.frames(&block, &frames, counts);
         drop(block);
-        self.inbox.done();
         self.show(counts, before);
         let waited_ns = u64::try_from(handed_over.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.own_gauges()
