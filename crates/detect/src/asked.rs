@@ -38,7 +38,7 @@ pub struct Asked {
 }
 
 #[derive(Debug)]
-struct Question {
+pub(crate) struct Question {
     servers: Vec<ControlServer>,
     /// Timelines, and to which server each belongs.
     signs: Vec<(u64, usize)>,
@@ -83,11 +83,17 @@ impl Desk {
         }
     }
 
-    /// Questions behind this number.
-    fn since(&self, number: u64) -> Vec<Arc<Question>> {
+    /// Questions behind this number that some worker has not answered.
+    pub(crate) fn since(&self, number: u64) -> Vec<(u64, Arc<Question>)> {
         let open = self.open.lock();
-        let new = open.iter().filter(|(asked, _)| *asked > number);
-        new.map(|(_, question)| Arc::clone(question)).collect()
+        open.iter().filter(|(asked, _)| *asked > number).cloned().collect()
+    }
+
+    /// So many workers have answered it; after the last its evidence is its asker's alone.
+    fn answered(&self, number: u64, workers: usize) {
+        if workers >= self.workers.load(Ordering::Relaxed) {
+            self.open.lock().retain(|(asked, _)| *asked != number);
+        }
     }
 }
 
@@ -154,7 +160,7 @@ impl Detector {
             return;
         }
         self.drain();
-        for question in self.shared.desk.since(self.answered) {
+        for (number, question) in self.shared.desk.since(self.answered) {
             let wanted = question.signs.iter();
             let found: Vec<_> = wanted
                 .filter_map(|(timeline, server)| Some((*server, self.evidence_of(*timeline)?)))
@@ -163,6 +169,7 @@ impl Detector {
             answers.evidence.extend(found);
             answers.newest_ns = answers.newest_ns.max(self.traffic.newest_ns());
             answers.workers += 1;
+            self.shared.desk.answered(number, answers.workers);
         }
         self.answered = newest;
     }

@@ -133,6 +133,10 @@ fn questions_are_bounded_and_forgotten_ones_stay_without_an_answer() {
     let last = shared.ask(&[]);
     detectors[0].answer();
     assert!(!first.is_answered() && last.is_answered());
+    assert!(
+        shared.desk.since(0).is_empty(),
+        "what all have answered is nobody's but its asker's"
+    );
     // A server that nobody suspects has no signs.
     let unknown = shared.servers(1).remove(0);
     let unknown = ControlServer { port: 9, ..unknown };

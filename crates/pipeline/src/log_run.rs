@@ -92,7 +92,9 @@ pub fn run_logs(
                 decoded: 0,
                 evictions_told: 0,
             };
-            threads.push(spawn(scope, format!("worker-{number}"), || worker.run())?);
+            threads.push(spawn(scope, &settings.begin, format!("worker-{number}"), || {
+                worker.run()
+            })?);
         }
         let reader = Reader {
             source,
@@ -106,7 +108,7 @@ pub fn run_logs(
             gauges: Arc::clone(&gauges),
             reports,
         };
-        let reader = spawn(scope, "reader".to_owned(), || reader.run(stop))?;
+        let reader = spawn(scope, &settings.begin, "reader".to_owned(), || reader.run(stop))?;
         let (detect, shared) = (Arc::clone(detect), Arc::clone(shared));
         let collected = Collector {
             reports: inbox,

@@ -292,12 +292,8 @@ pub fn run(
                 keep_timelines: settings.keep_timelines,
                 watch: Watch::new(settings.profile),
             };
-            let (name, begin) = (format!("worker-{number}"), settings.begin.clone());
-            let body = move || {
-                begin.call(&format!("worker-{number}"));
-                worker.run();
-            };
-            threads.push(spawn(scope, name, body)?);
+            let name = format!("worker-{number}");
+            threads.push(spawn(scope, &settings.begin, name, || worker.run())?);
         }
         drop(state);
         let lateness_ns = settings.lateness_ns;
@@ -313,12 +309,8 @@ pub fn run(
             watch: Watch::new(settings.profile),
         };
         let capture_loop = CaptureLoop::new(source, wiring);
-        let begin = settings.begin.clone();
-        let body = move || {
-            begin.call("capture");
-            capture_loop.run(stop);
-        };
-        let capture = spawn(scope, "capture".to_owned(), body)?;
+        let name = "capture".to_owned();
+        let capture = spawn(scope, &settings.begin, name, || capture_loop.run(stop))?;
 
         let (detect, shared) = (Arc::clone(detect), Arc::clone(shared));
         let keep_timelines = settings.keep_timelines;
@@ -353,9 +345,15 @@ const FRAGMENTED_DATAGRAMS: usize = 4096;
 
 pub(crate) fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
+    begin: &Begin,
     name: String,
     body: impl FnOnce() -> T + Send + 'scope,
 ) -> Result<thread::ScopedJoinHandle<'scope, T>, PipelineError> {
+    let (begin, own_name) = (begin.clone(), name.clone());
+    let body = move || {
+        begin.call(&own_name);
+        body()
+    };
     thread::Builder::new()
         .name(name)
         .spawn_scoped(scope, body)
