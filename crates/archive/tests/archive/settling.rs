@@ -197,9 +197,15 @@ fn peers_are_counted_by_country() {
     assert!((estimate - 1.0).abs() < 0.01, "{estimate}");
 }
 
-/// What is counted of hours: pairs, and the class and country of every server.
-fn counted(hours: &[Hour]) -> (BTreeSet<(String, String)>, BTreeMap<String, BTreeSet<(i64, String)>>) {
-    let (mut pairs, mut servers) = (BTreeSet::new(), BTreeMap::<_, BTreeSet<_>>::new());
+/// Server, host.
+type Pairs = BTreeSet<(String, String)>;
+
+/// Class and country of a server: one word, or the hours do not agree.
+type Words = BTreeMap<String, BTreeSet<(i64, String)>>;
+
+/// What is counted of hours.
+fn counted(hours: &[Hour]) -> (Pairs, Words) {
+    let (mut pairs, mut servers) = (Pairs::new(), Words::new());
     for row in hours.iter().flat_map(|hour| &hour.pairs).filter(|row| row.class > 0) {
         pairs.insert((row.server.clone(), row.host.clone()));
         let words = servers.entry(row.server.clone()).or_default();
