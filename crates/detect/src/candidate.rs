@@ -16,8 +16,8 @@ use crate::ledger::Record;
 use crate::names::Names;
 use crate::score::{Judged, judge};
 use crate::sketched::{Sketch, Sketched};
-use crate::summary::{Country, Evidence, EvidenceKind, TimelineRow};
-use crate::timing::{Timing, score_timing};
+use crate::summary::{Country, Evidence, EvidenceKind, Flow, TimelineRow};
+use crate::timing::Timing;
 
 /// See the head of this file.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +50,7 @@ pub(crate) struct Candidate {
     bare_requests: u32,
     bare_posts: u32,
     pub(crate) sketch: Option<Sketch>,
+    client_port: u16,
     timeline: Timeline,
 }
 
@@ -80,7 +81,14 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Candidate {
-    pub(crate) fn new(record: &Record, reached: u64, names: &Names, sketched: Option<&Sketched>) -> Self {
+    /// A record with the timing of its timeline.
+    pub(crate) fn new(
+        record: &Record,
+        timing: Timing,
+        reached: u64,
+        names: &Names,
+        sketched: Option<&Sketched>,
+    ) -> Self {
         let knows_its_name = sketched.is_none_or(|sketched| sketched.knows_its_name(names));
         Self {
             host: record.host,
@@ -92,7 +100,7 @@ impl Candidate {
             name: names.text(record.name).filter(|_| knows_its_name).map(Box::from),
             reached,
             target_port: record.target_port,
-            timing: score_timing(&record.timeline),
+            timing,
             role: record.role,
             named: record.named,
             relayed: record.relayed,
@@ -109,6 +117,7 @@ impl Candidate {
             bare_requests: u32::from(record.bare_requests),
             bare_posts: u32::from(record.bare_posts),
             sketch: sketched.map(|sketched| sketched.sketch.clone()),
+            client_port: record.client_port,
             timeline: record.timeline.clone(),
         }
     }
@@ -198,6 +207,7 @@ impl Candidate {
         Evidence {
             kind: judged.kind,
             host: self.host,
+            flow: Flow::of(self.place(), self.client_port),
             name: self.name.as_deref().or(around.resolved).map(str::to_owned),
             addresses: self.addresses(),
             ports: self.ports(),

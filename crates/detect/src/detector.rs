@@ -119,6 +119,8 @@ pub struct Detector {
     pub(crate) clients: Clients,
     pub(crate) watch: Watch,
     run: Part,
+    /// Questions answered so far.
+    pub(crate) answered: u64,
     /// Hours closed so far: the stamp of what is active in this one.
     pub(crate) period: u32,
 }
@@ -146,6 +148,7 @@ impl Detector {
             clients: Clients::new(),
             watch: Watch::new(shared.lists_now(), MOST_SIGHTINGS),
             run: Part::default(),
+            answered: shared.desk.enrol(),
             period: 0,
             // The version first: what is replaced in between is then taken up with the first block.
             version: shared.version(),
@@ -161,8 +164,10 @@ impl Detector {
     pub fn close_hour(&mut self) -> Part {
         self.drain();
         let period = self.period;
-        let mut part =
-            self.part(|record, thresholds| record.period == period && may_be_a_candidate(record, thresholds));
+        let mut part = self.part(|record, thresholds| {
+            let active = record.period == period;
+            active.then(|| candidate_timing(record, thresholds)).flatten()
+        });
         part.timelines = self.scored(|record| record.period == period);
         self.hand_over_sightings(&mut part, false);
         self.hand_over_traffic(&mut part);
@@ -172,16 +177,12 @@ impl Detector {
 
     /// The part of the whole run. To be called once, after the last event; an hour still open is in it.
     pub fn finish(&mut self) -> Part {
-        self.finish_where(|record, thresholds| {
-            may_be_read_otherwise(record)
-                || record.timeline.check_ins() >= FEWEST_CHECK_INS
-                    && may_be_suspected(score_timing(&record.timeline).log_odds, thresholds)
-        })
+        self.finish_where(candidate_timing)
     }
 
     /// The same with every timeline in it, for [`Part::timelines`]. Its summary is the same as without.
     pub fn finish_with_timelines(&mut self) -> Part {
-        self.finish_where(|_, _| true)
+        self.finish_where(|record, _| Some(score_timing(&record.timeline)))
     }
 
     /// How full the tables are.
@@ -223,7 +224,7 @@ impl Detector {
         self.worker
     }
 
-    fn finish_where(&mut self, wanted: impl Fn(&Record, &crate::Thresholds) -> bool) -> Part {
+    fn finish_where(&mut self, wanted: impl Fn(&Record, &crate::Thresholds) -> Option<Timing>) -> Part {
         self.drain();
         let mut part = self.part(wanted);
         part.timelines = self.scored(|_| true);
@@ -237,8 +238,8 @@ impl Detector {
         part
     }
 
-    /// Hosts, destinations and the wanted candidates as they stand.
-    fn part(&self, wanted: impl Fn(&Record, &crate::Thresholds) -> bool) -> Part {
+    /// Hosts, destinations and the wanted candidates, each with its timing, as they stand.
+    fn part(&self, wanted: impl Fn(&Record, &crate::Thresholds) -> Option<Timing>) -> Part {
         let period = self.period;
         // Tables of a million entries: a list that grows would be copied twenty times.
         let mut hosts = Vec::with_capacity(self.seen.hosts.len());
@@ -261,24 +262,23 @@ impl Detector {
                     .map(|key| Address::v6(key.bits.to_be_bytes())),
             }
         }));
+        let candidate = |record: &Record, sketched| {
+            let timing = wanted(record, &self.settings.thresholds)?;
+            Some(Candidate::new(
+                record,
+                timing,
+                self.reached(record),
+                &self.names,
+                sketched,
+            ))
+        };
+        let plain = self.ledger.iter().filter_map(|record| candidate(record, None));
+        let sketched = self.sketched.iter(&self.names);
+        let sketched = sketched.filter_map(|sketched| candidate(&sketched.record, Some(sketched)));
         Part {
             hosts,
             destinations,
-            candidates: self
-                .ledger
-                .iter()
-                .filter(|record| wanted(record, &self.settings.thresholds))
-                .map(|record| Candidate::new(record, self.reached(record), &self.names, None))
-                .chain(
-                    self.sketched
-                        .iter(&self.names)
-                        .filter(|sketched| wanted(&sketched.record, &self.settings.thresholds))
-                        .map(|sketched| {
-                            let reached = self.reached(&sketched.record);
-                            Candidate::new(&sketched.record, reached, &self.names, Some(sketched))
-                        }),
-                )
-                .collect(),
+            candidates: plain.chain(sketched).collect(),
             resolutions: self.resolved.all(&self.names),
             clients: self.clients.all().collect(),
             ..Part::default()
@@ -377,7 +377,7 @@ impl Detector {
     }
 
     /// What this worker knows around a record; the final word is [`Part::conclude`]'s, which knows all workers'.
-    fn surroundings(&self, record: &Record) -> Surroundings<'_> {
+    pub(crate) fn surroundings(&self, record: &Record) -> Surroundings<'_> {
         let country = if behind_relay(record.scope) {
             Country::UNKNOWN
         } else {
@@ -408,17 +408,20 @@ impl Detector {
 /// seven a clock may be. A timeline not judged since its last check-ins gets that much credit before it is passed over.
 const MOST_GAINED: f64 = 5.0;
 
-/// Whether the hour's end must look at a timeline: the last judgement is cheap to ask, a new one is not.
-fn may_be_a_candidate(record: &Record, thresholds: &crate::Thresholds) -> bool {
+/// The timing of a timeline that the end of an hour or of the run must look at: the last judgement is cheap to ask, a new one is
+/// not.
+fn candidate_timing(record: &Record, thresholds: &crate::Thresholds) -> Option<Timing> {
     if may_be_read_otherwise(record) {
-        return true;
+        return Some(score_timing(&record.timeline));
     }
     let known = f64::from(record.timing_log_odds);
-    if record.timeline.check_ins() == record.scored_at {
-        return may_be_suspected(known, thresholds);
+    let is_current = record.timeline.check_ins() == record.scored_at;
+    let most = if is_current { known } else { known + MOST_GAINED };
+    if !may_be_suspected(most, thresholds) {
+        return None;
     }
-    may_be_suspected(known + MOST_GAINED, thresholds)
-        && may_be_suspected(score_timing(&record.timeline).log_odds, thresholds)
+    let timing = score_timing(&record.timeline);
+    (is_current || may_be_suspected(timing.log_odds, thresholds)).then_some(timing)
 }
 
 /// Whether something else than the rhythm may raise it.

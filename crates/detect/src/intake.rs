@@ -92,6 +92,7 @@ pub(crate) struct Item {
     pub(crate) server: Address,
     pub(crate) port: u16,
     pub(crate) transport: Transport,
+    pub(crate) client_port: u16,
     pub(crate) key: Destination,
     /// Hashes of host, destination and pair.
     pub(crate) hashes: [u64; 3],
@@ -109,6 +110,8 @@ pub(crate) struct Ends {
     pub(crate) server: Address,
     pub(crate) port: u16,
     pub(crate) transport: Transport,
+    /// The host's own port; for ICMP the type of the request.
+    pub(crate) client_port: u16,
 }
 
 impl Item {
@@ -119,6 +122,7 @@ impl Item {
             server: self.server,
             port: self.port,
             transport: self.transport,
+            client_port: self.client_port,
         }
     }
 }
@@ -132,6 +136,7 @@ impl Ends {
             server: endpoints.responder,
             port: endpoints.responder_port,
             transport: endpoints.transport,
+            client_port: endpoints.originator_port,
         }
     }
 }
@@ -288,6 +293,7 @@ impl Sink for Detector {
             server: ends.server,
             port: ends.port,
             transport: ends.transport,
+            client_port: ends.client_port,
             key: Destination::service(ends.server, ends.port, ends.transport),
             hashes: [0; 3],
             time_ns: closed.last_ns,
@@ -361,6 +367,7 @@ impl Detector {
             server: ends.server,
             port: ends.port,
             transport: ends.transport,
+            client_port: ends.client_port,
             key,
             hashes: [host, destination, self.seed.pair(host, destination, kind)],
             time_ns,

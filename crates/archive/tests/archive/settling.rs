@@ -29,6 +29,7 @@ fn server(number: u8, name: Option<&str>, class: Class, hosts: &[u8], last_s: i6
     let evidence = |host: &Address| Evidence {
         kind: EvidenceKind::ConnectionBeacon,
         host: *host,
+        flow: None,
         name: name.map(str::to_owned),
         addresses: vec![address],
         ports: vec![443],
