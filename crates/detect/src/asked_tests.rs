@@ -35,7 +35,7 @@ fn evidence_is_there_before_the_hour_ends_and_is_what_the_hour_will_say() {
     let servers = answered(&shared, &mut detectors);
     let now = &servers[0].evidence[0];
     assert_eq!((servers.len(), now.host, now.check_ins), (1, inside(1), 60));
-    assert!(!now.parts.is_empty() && now.recent_ns.len() == 16);
+    assert!(!now.parts.is_empty() && now.recent_ns.len() == crate::Timeline::RECENT);
     let flow = Flow {
         server: outside(1),
         port: 80,

@@ -6,9 +6,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// Told a thread's name.
+type Act = dyn Fn(&str) + Send + Sync;
+
 /// See the head of this file. The default does nothing.
 #[derive(Clone, Default)]
-pub struct Begin(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Begin(Option<Arc<Act>>);
 
 impl Begin {
     /// Called by every thread as its first act, with its name: `capture`, `worker-0`, `reader-eth2-0`.

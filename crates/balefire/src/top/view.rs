@@ -172,7 +172,7 @@ pub(crate) struct Server {
     /// Of its best evidence, of now or of the last hour with it.
     pub(crate) interval_s: Option<f64>,
     pub(crate) jitter: Option<f64>,
-    /// Its last check-ins, at most 16.
+    /// Its last check-ins, as many as a timeline keeps.
     pub(crate) recent_ns: Vec<i64>,
 }
 
