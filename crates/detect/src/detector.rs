@@ -30,11 +30,12 @@ use crate::seen::Seen;
 use crate::settings::Settings;
 use crate::shared::{Shared, Sign, server_key};
 use crate::sighted::{MOST_SIGHTINGS, Watch};
-use crate::sketched::{FEWEST_EVENTS, Sketch, SketchedTables};
+use crate::sketched::{FEWEST_EVENTS, Sketch, Sketched, SketchedTables};
 use crate::slab::Slab;
 use crate::summary::{Country, EvidenceKind};
 use crate::timing::{Timing, score_timing};
 use crate::traffic::TrafficCounters;
+use crate::traits::{Shown, Traits};
 
 /// How full a worker's tables are, and what had to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,6 +118,7 @@ pub struct Detector {
     pub(crate) sketched: SketchedTables,
     pub(crate) networks: Networks,
     pub(crate) clients: Clients,
+    pub(crate) shown: Shown,
     pub(crate) watch: Watch,
     run: Part,
     /// Hours closed so far: the stamp of what is active in this one.
@@ -144,6 +146,7 @@ impl Detector {
             sketched: SketchedTables::new(&limits),
             networks: Networks::new(limits.pairs / 8),
             clients: Clients::new(),
+            shown: Shown::new(),
             watch: Watch::new(shared.lists_now(), MOST_SIGHTINGS),
             run: Part::default(),
             period: 0,
@@ -195,6 +198,7 @@ impl Detector {
             + self.sketched.bytes()
             + self.networks.bytes()
             + self.clients.bytes()
+            + self.shown.bytes()
             + self.names.bytes();
         Gauges {
             hosts: self.seen.hosts.len() as u64,
@@ -209,7 +213,10 @@ impl Detector {
             timelines_evicted,
             established_evicted,
             dns_evicted: self.resolved.evicted(),
-            sketches_evicted: self.sketched.evicted() + self.networks.evicted() + self.clients.evicted(),
+            sketches_evicted: self.sketched.evicted()
+                + self.networks.evicted()
+                + self.clients.evicted()
+                + self.shown.evicted(),
             names_evicted: self.names.evicted(),
             sightings: self.watch.len() as u64,
             sightings_evicted: self.watch.evicted(),
@@ -255,6 +262,7 @@ impl Detector {
                 hash: reached.hash,
                 hosts: reached.hosts(),
                 active: reached.is_active(period),
+                first_day: reached.first_day(),
                 address: self
                     .seen
                     .service(reached)
@@ -268,21 +276,32 @@ impl Detector {
                 .ledger
                 .iter()
                 .filter(|record| wanted(record, &self.settings.thresholds))
-                .map(|record| Candidate::new(record, self.reached(record), &self.names, None))
+                .map(|record| self.candidate(record, None))
                 .chain(
                     self.sketched
                         .iter(&self.names)
                         .filter(|sketched| wanted(&sketched.record, &self.settings.thresholds))
-                        .map(|sketched| {
-                            let reached = self.reached(&sketched.record);
-                            Candidate::new(&sketched.record, reached, &self.names, Some(sketched))
-                        }),
+                        .map(|sketched| self.candidate(&sketched.record, Some(sketched))),
                 )
                 .collect(),
             resolutions: self.resolved.all(&self.names),
             clients: self.clients.all().collect(),
             ..Part::default()
         }
+    }
+
+    fn candidate(&self, record: &Record, sketched: Option<&Sketched>) -> Candidate {
+        let traits = match record.scope {
+            // Behind a relay the pair is that with the relay.
+            Scope::ConnectTarget | Scope::Domain => Traits::default(),
+            Scope::Service | Scope::Name => {
+                let key = Destination::service(record.server, record.port, record.transport);
+                let (host, destination) = (self.seed.address(record.host), self.seed.destination(&key));
+                let pair = self.seed.pair(host, destination, EvidenceKind::ConnectionBeacon);
+                self.shown.of(pair)
+            }
+        };
+        Candidate::new(record, self.reached(record), &self.names, sketched, traits)
     }
 
     fn scored(&self, active: impl Fn(&Record) -> bool) -> u64 {
@@ -385,14 +404,19 @@ impl Detector {
         };
         let host = self.seen.host_of(self.seed.address(record.host), record.host);
         let hash = self.seed.ends(record.host, record.server);
+        let reached = self.seen.reached(self.reached(record));
         Surroundings {
             services: host.map_or(1, |host| u64::from(host.services)),
             names: host.is_some_and(|host| host.names),
             resolves: host.is_some_and(|host| host.resolves),
             resolved: self.resolved.name(hash, record.host, record.server, &self.names),
             alike: 1,
+            beside: 0.0,
             client_hosts: self.clients.hosts(record.client),
-            hosts_there: u64::from(self.seen.hosts_of(self.reached(record))),
+            client: None,
+            hosts_there: reached.map_or(0, |(hosts, _)| u64::from(hosts)),
+            first_day: reached.map(|(_, first_day)| first_day),
+            since_day: self.seen.since_day(),
             hosts_all: self.seen.hosts.len() as u64,
             country,
             home_country: self.shared.home_country(),

@@ -3,7 +3,7 @@
 use balefire_archive::{About, Hour, Waiting};
 use balefire_detect::{
     Accounting, Address, Allowed, Class, ControlServer, Country, CountrySource, Evidence, EvidenceKind, INTERVAL_BINS,
-    Period, PeriodKind, Summary, Totals, Transport,
+    Period, PeriodKind, Summary, Totals, Traits, Transport,
 };
 
 use crate::sample::START_S;
@@ -45,6 +45,7 @@ fn server(number: u8, name: Option<&str>, class: Class, hosts: &[u8], last_s: i6
         histogram: Box::new([0; INTERVAL_BINS]),
         hours: [0; 24],
         recent_ns: Vec::new(),
+        traits: Traits::default(),
         intel: None,
     };
     ControlServer {
