@@ -4,6 +4,8 @@
 //! of theirs, and those of the first country are exactly the plan's; hosts controlled from two countries make the sum over countries larger
 //! than the total. Not its job: an archive to put them in.
 
+use std::net::Ipv6Addr;
+
 use balefire_archive::{CountryRow, HOUR_S, Hour, PairRow, SCHEMA_VERSION, SensorHour, ServerRow};
 
 /// 2026-01-01 00:00 UTC.
@@ -41,6 +43,8 @@ pub struct Plan {
     pub hosts_abroad: u32,
     /// Distinct hosts of the first country's.
     pub hosts_first: u32,
+    /// Of so many hosts, and of so many servers, one has an IPv6 address, and one more of the servers is a name behind a relay; 0 for none.
+    pub one_in_ipv6: u32,
 }
 
 impl Plan {
@@ -55,9 +59,10 @@ impl Plan {
         hosts: 6_000_000,
         hosts_abroad: 5_630_000,
         hosts_first: 2_910_000,
+        one_in_ipv6: 0,
     };
 
-    /// The same at a thousandth of the hosts and a hundredth of the servers and hours: seconds, for a test.
+    /// The same at a thousandth of the hosts and a hundredth of the servers and hours, with addresses of both kinds: seconds, for a test.
     pub const SMALL: Self = Self {
         seed: 1,
         hours: 36,
@@ -68,6 +73,7 @@ impl Plan {
         hosts: 6_000,
         hosts_abroad: 5_630,
         hosts_first: 2_910,
+        one_in_ipv6: 5,
     };
 
     /// Servers of all.
@@ -150,7 +156,7 @@ pub fn hours<'a>(plan: &'a Plan, sightings: &'a [Sighting]) -> impl Iterator<Ite
             let own = rest.partition_point(|row| (row.hour, row.sensor) <= (hour, sensor));
             let (rows, later) = rest.split_at(own);
             rest = later;
-            record(hour, sensor, rows, &country_of)
+            record(plan, hour, sensor, rows, &country_of)
         })
 }
 
@@ -163,9 +169,40 @@ pub fn country_of(plan: &Plan) -> Vec<&'static str> {
     countries_of
 }
 
-/// The address of a server by its number, out of 11.0.0.0/8.
-pub fn server_address(server: u16) -> String {
-    format!("11.{}.{}.7", server >> 8, server & 255)
+/// Who a server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerName {
+    /// As in a record's `server`.
+    pub server: String,
+    /// Out of 11.0.0.0/8 or 2001:db8:b::/48.
+    pub address: String,
+    /// The name behind a relay, which the address then is.
+    pub relayed: Option<String>,
+}
+
+/// A server by its number.
+pub fn server_name(plan: &Plan, server: u16) -> ServerName {
+    let port = server_port(server);
+    let turn = u32::from(server).checked_rem(plan.one_in_ipv6);
+    if turn == Some(1) {
+        let address = Ipv6Addr::new(0x2001, 0xdb8, 0xb, 0, 0, 0, 0, server).to_string();
+        return ServerName {
+            server: format!("[{address}]:{port}/tcp"),
+            address,
+            relayed: None,
+        };
+    }
+    let address = format!("11.{}.{}.7", server >> 8, server & 255);
+    let relayed = (turn == Some(3)).then(|| format!("c{server}.example"));
+    let place = format!("{address}:{port}/tcp");
+    ServerName {
+        server: match &relayed {
+            Some(name) => format!("{name} via {place}"),
+            None => place,
+        },
+        address,
+        relayed,
+    }
 }
 
 /// The port of a server by its number.
@@ -173,9 +210,16 @@ pub fn server_port(server: u16) -> i64 {
     PORTS[usize::from(server) % 13 % PORTS.len()]
 }
 
-/// The address of a host by its number, out of 10.0.0.0/8.
-pub fn host_address(host: u32) -> String {
-    format!("10.{}.{}.{}", host >> 16 & 255, host >> 8 & 255, host & 255)
+/// The address of a host by its number, out of 10.0.0.0/8 or 2001:db8:a::/48, and what is counted as its network: four neighbours share a /64.
+pub fn host_address(plan: &Plan, host: u32) -> (String, String) {
+    if host.checked_rem(plan.one_in_ipv6) != Some(2) {
+        let address = format!("10.{}.{}.{}", host >> 16 & 255, host >> 8 & 255, host & 255);
+        return (address.clone(), address);
+    }
+    let subnet = (host / plan.one_in_ipv6 / 4) as u16;
+    let at = |high: u16, low: u16| Ipv6Addr::new(0x2001, 0xdb8, 0xa, subnet, 0, 0, high, low);
+    let address = at((host >> 16) as u16, host as u16);
+    (address.to_string(), format!("{}/64", at(0, 0)))
 }
 
 /// The class of a server by its number.
@@ -220,9 +264,9 @@ fn see(plan: &Plan, made: &mut Vec<Sighting>, host: u32, server: u16) {
     }
 }
 
-fn record(hour: u16, sensor: u8, rows: &[Sighting], country_of: &[&str]) -> Hour {
+fn record(plan: &Plan, hour: u16, sensor: u8, rows: &[Sighting], country_of: &[&str]) -> Hour {
     let hour_s = START_S + i64::from(hour) * HOUR_S;
-    let mut pairs: Vec<PairRow> = rows.iter().map(|row| pair(row, hour_s, country_of)).collect();
+    let mut pairs: Vec<PairRow> = rows.iter().map(|row| pair(plan, row, hour_s, country_of)).collect();
     pairs.sort_by(|one, two| (&one.server, &one.host).cmp(&(&two.server, &two.host)));
     let mut hour = Hour {
         hour_s,
@@ -242,24 +286,25 @@ fn record(hour: u16, sensor: u8, rows: &[Sighting], country_of: &[&str]) -> Hour
     hour
 }
 
-fn pair(row: &Sighting, hour_s: i64, country_of: &[&str]) -> PairRow {
-    let (address, port, host) = (
-        server_address(row.server),
-        server_port(row.server),
-        host_address(row.host),
-    );
-    PairRow {
-        host_network: host.clone(),
-        host,
-        server: format!("{address}:{port}/tcp"),
+fn pair(plan: &Plan, row: &Sighting, hour_s: i64, country_of: &[&str]) -> PairRow {
+    let (host, host_network) = host_address(plan, row.host);
+    let ServerName {
+        server,
         address,
-        port,
+        relayed,
+    } = server_name(plan, row.server);
+    PairRow {
+        host,
+        host_network,
+        server,
+        address,
+        port: server_port(row.server),
         protocol: "tcp".to_owned(),
         country: country_of[usize::from(row.server)].to_owned(),
         class: class(row.server),
         class_at_close: class(row.server),
         score: 0.9,
-        name: None,
+        name: relayed,
         kinds: "connection_beacon".to_owned(),
         check_ins: 60,
         bytes_out: Some(12_000),
@@ -278,8 +323,8 @@ fn server(pair: &PairRow) -> ServerRow {
         address: pair.address.clone(),
         port: pair.port,
         protocol: pair.protocol.clone(),
-        behind_relay: false,
-        names: None,
+        behind_relay: pair.name.is_some(),
+        names: pair.name.clone(),
         country: pair.country.clone(),
         asn: None,
         class: pair.class,
@@ -331,6 +376,7 @@ pub fn watched(hour_s: i64) -> SensorHour {
         home_country: Some(HOME.to_owned()),
         settings_hash: "0123456789abcdef".to_owned(),
         version: "0.1.0".to_owned(),
+        rejects: Some(String::new()),
     }
 }
 

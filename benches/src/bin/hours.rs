@@ -11,7 +11,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use balefire_archive::{Archive, FOLDER, HOUR_S, Retention, Store};
 use balefire_benches::hours::{
-    HOME, Plan, START_S, Sighting, class, country_of, host_address, hours, server_address, server_port, sightings,
+    HOME, Plan, START_S, ServerName, Sighting, class, country_of, host_address, hours, server_name, server_port,
+    sightings,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -72,14 +73,14 @@ fn fill(store: &Store, plan: &Plan, sightings: &[Sighting]) -> anyhow::Result<()
     }
     let mut service = sqlite.prepare("INSERT INTO service VALUES (?1, ?2, ?3, ?4, 'tcp', 0)")?;
     for server in 0..plan.servers() as u16 {
-        let (address, port) = (server_address(server), server_port(server));
-        service.execute((server, format!("{address}:{port}/tcp"), address, port))?;
+        let name = server_name(plan, server);
+        service.execute((server, name.server, name.address, server_port(server)))?;
     }
     let mut hour = sqlite.prepare(
         "INSERT INTO hour_row (hour_s, sensor_no, revision, digest, schema_version, partial, settled, parts, received, wire_bytes, decoded,
          not_ip, rejected, decode_panics, queue_drops, late, kernel_drops, interface_drops, sampling, hosts, destinations, connections,
          timelines, servers, controlled_hosts, country_source, country_date, country_meaning, home_country, settings_hash, version)
-         VALUES (?1, ?2, 1, x'00', 1, 0, 0, 1, 1000000, 500000000, 1000000, 0, 0, 0, 0, 0, 20, 0, 1.0, 70000, 400000, 900000, 50000, 0, 0,
+         VALUES (?1, ?2, 1, x'00', 2, 0, 0, 1, 1000000, 500000000, 1000000, 0, 0, 0, 0, 0, 20, 0, 1.0, 70000, 400000, 900000, 50000, 0, 0,
          'made up', '2026-01-01', 'country of registration', ?3, '0123456789abcdef', '0.1.0')",
     )?;
     for number in 0..plan.hours {
@@ -102,20 +103,20 @@ fn fill(store: &Store, plan: &Plan, sightings: &[Sighting]) -> anyhow::Result<()
 /// The columns of `pair` and `sensor_hour` that a report reads.
 fn write_csv(folder: &Path, plan: &Plan, sightings: &[Sighting]) -> anyhow::Result<()> {
     let countries = country_of(plan);
+    let servers: Vec<ServerName> = (0..plan.servers() as u16)
+        .map(|server| server_name(plan, server))
+        .collect();
     let mut pairs = BufWriter::new(fs::File::create(folder.join("pair.csv"))?);
     writeln!(
         pairs,
         "hour_s,sensor_id,revision,host,host_network,server,port,protocol,country,class"
     )?;
     for row in sightings {
-        let (host, port, server) = (
-            host_address(row.host),
-            server_port(row.server),
-            server_address(row.server),
-        );
+        let (host, network) = host_address(plan, row.host);
+        let (server, port) = (&servers[usize::from(row.server)].server, server_port(row.server));
         writeln!(
             pairs,
-            "{},tap{},1,{host},{host},{server}:{port}/tcp,{port},tcp,{},{}",
+            "{},tap{},1,{host},{network},{server},{port},tcp,{},{}",
             START_S + i64::from(row.hour) * HOUR_S,
             row.sensor,
             countries[usize::from(row.server)],

@@ -7,16 +7,16 @@ SELECT
     h.hosts AS hosts,
     CASE WHEN t.hosts > 0 THEN 1.0 * h.hosts / t.hosts END AS share_of_hosts_abroad
 FROM (
-    SELECT v.protocol AS protocol, v.port AS port, count(DISTINCT p.server_id) AS servers
+    SELECT v.service_id AS service_id, v.protocol AS protocol, v.port AS port, count(DISTINCT p.server_id) AS servers
     FROM (SELECT DISTINCT server_id FROM period_servers WHERE place = 1) AS p
     INNER JOIN services AS v ON v.server_id = p.server_id
-    GROUP BY v.protocol, v.port
+    GROUP BY v.service_id, v.protocol, v.port
 ) AS s
 INNER JOIN (
-    SELECT protocol, port, count(DISTINCT host_id) AS hosts
+    SELECT service_id, count(DISTINCT host_id) AS hosts
     FROM service_hosts
-    GROUP BY protocol, port
-) AS h ON h.protocol = s.protocol AND h.port = s.port
+    GROUP BY service_id
+) AS h ON h.service_id = s.service_id
 CROSS JOIN (
     SELECT
         (SELECT count(DISTINCT server_id) FROM period_servers WHERE place = 1) AS servers,

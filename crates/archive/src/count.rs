@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Fault;
-use crate::record::{CountryRow, HOUR_S, Hour, PairRow, SCHEMA_VERSION, ServerRow, WITHDRAWN, is_sensor_id};
+use crate::record::{
+    CountryRow, HOUR_S, Hour, PairRow, SCHEMA_VERSION, SensorHour, ServerRow, WITHDRAWN, is_sensor_id,
+};
 use crate::sketch;
 
 /// The first second of the year 10000: times are written with four digits.
@@ -15,7 +17,7 @@ const LAST_S: i64 = 253_402_300_800;
 /// Rows of a table in one hour; beyond, it is no hour but an attack.
 pub(crate) const MOST_ROWS: usize = 20_000_000;
 
-/// The role of all rows of version 1.
+/// The role of all rows.
 pub(crate) const HOSTING: &str = "hosting";
 
 impl PairRow {
@@ -81,10 +83,13 @@ pub(crate) fn check(hour: &Hour) -> Result<(), Fault> {
     if hour.revision < 1 {
         return wrong(format!("{} is no revision", hour.revision));
     }
-    if hour.watched.schema_version != SCHEMA_VERSION {
+    if !(1..=SCHEMA_VERSION).contains(&hour.watched.schema_version) {
         let found = hour.watched.schema_version;
-        return wrong(format!("schema version {found}, this program knows {SCHEMA_VERSION}"));
+        return wrong(format!(
+            "schema version {found}, this program knows 1 to {SCHEMA_VERSION}"
+        ));
     }
+    check_rejects(&hour.watched)?;
     for table in [hour.servers.len(), hour.pairs.len(), hour.countries.len()] {
         if table > MOST_ROWS {
             return wrong(format!("{table} rows in one hour"));
@@ -108,6 +113,45 @@ pub(crate) fn check(hour: &Hour) -> Result<(), Fault> {
         return wrong("its counts are not those of its pairs".to_owned());
     }
     Ok(())
+}
+
+/// Reasons add up to the frames that were not read.
+fn check_rejects(watched: &SensorHour) -> Result<(), Fault> {
+    let Some(text) = &watched.rejects else { return Ok(()) };
+    let frames = reasons(text).map(|reasons| {
+        reasons
+            .iter()
+            .fold(0i64, |sum, (_, frames)| sum.saturating_add(*frames))
+    });
+    let unread = watched
+        .not_ip
+        .saturating_add(watched.rejected)
+        .checked_sub(watched.decode_panics);
+    if watched.schema_version < 2 || frames.is_none() || frames != unread {
+        let text = text.escape_debug();
+        return Err(Fault::Content(format!(
+            "rejects \"{text}\" are not what not_ip, rejected and decode_panics say"
+        )));
+    }
+    Ok(())
+}
+
+/// Reasons and their frames, as `rejects` has them; `None` if it is nothing of the kind.
+pub(crate) fn reasons(text: &str) -> Option<Vec<(&str, i64)>> {
+    let words = text.split(' ').filter(|word| !word.is_empty());
+    words
+        .map(|word| {
+            let (name, frames) = word.split_once('=')?;
+            let frames = frames.parse::<i64>().ok().filter(|frames| *frames > 0)?;
+            (!name.is_empty()).then_some((name, frames))
+        })
+        .collect()
+}
+
+/// The text of [`reasons`], in the order given.
+pub(crate) fn rejects_text<'a>(reasons: impl Iterator<Item = (&'a str, i64)>) -> String {
+    let words: Vec<String> = reasons.map(|(name, frames)| format!("{name}={frames}")).collect();
+    words.join(" ")
 }
 
 fn check_servers(servers: &[ServerRow]) -> Result<(), Fault> {

@@ -22,7 +22,7 @@ use parquet::schema::parser::parse_message_type;
 use crate::cell::{Column, Kind, Row, Value};
 use crate::count::MOST_ROWS;
 use crate::error::{ArchiveError, Fault, io_error};
-use crate::record::FIRST_COLUMNS;
+use crate::record::{FIRST_COLUMNS, NOT_IN_VERSION_1};
 
 /// A file that is larger is not read: the largest hour that is believed has fewer bytes.
 const MOST_FILE_BYTES: u64 = 4 << 30;
@@ -98,10 +98,10 @@ fn read_rows<R: Row>(file: File) -> Result<Vec<([Value; 4], R)>, Fault> {
         .iter()
         .map(|column| column.name())
         .collect();
-    if let Some((at, expected)) = columns::<R>()
-        .enumerate()
-        .find(|(at, column)| found.get(*at) != Some(&column.name))
-    {
+    if let Some((at, expected)) = columns::<R>().enumerate().find(|(at, column)| match found.get(*at) {
+        Some(name) => *name != column.name,
+        None => !NOT_IN_VERSION_1.contains(&column.name),
+    }) {
         let found = found.get(at).map_or("nothing", |name| *name);
         let (table, expected) = (R::TABLE, expected.name);
         return Err(Fault::Content(format!(
@@ -117,7 +117,9 @@ fn read_rows<R: Row>(file: File) -> Result<Vec<([Value; 4], R)>, Fault> {
             .map_err(parquet)?
             .into_columns()
             .into_iter()
-            .map(|(_, field)| value(field));
+            .map(|(_, field)| value(field))
+            // What version 1 has not got is not known.
+            .chain(std::iter::repeat(Value::Null));
         let mut first = || values.next().unwrap_or(Value::Null);
         let first = [first(), first(), first(), first()];
         rows.push((first, R::from_values(values)?));

@@ -3,6 +3,7 @@
 //! In: what is there, and a new [`Hour`] of the same sensor. Out: a [`Decision`], and two parts of an hour put together. Not
 //! its job: storing.
 
+use crate::count::{reasons, rejects_text};
 use crate::record::{CountryRow, Hour, PairRow, SensorHour, ServerRow};
 use crate::sketch;
 
@@ -133,6 +134,11 @@ fn join_watched(one: &mut SensorHour, two: SensorHour) {
     sum(&mut one.gaps, two.gaps);
     sum(&mut one.evictions, two.evictions);
     sum(&mut one.clock_steps, two.clock_steps);
+    one.rejects = one
+        .rejects
+        .take()
+        .zip(two.rejects)
+        .and_then(|(one, two)| join_reasons(&one, &two));
     one.sampling = one.sampling.min(two.sampling);
     // Distinct things of two parts cannot be added: the larger is a lower bound.
     one.hosts = one.hosts.max(two.hosts);
@@ -154,6 +160,18 @@ fn join_watched(one: &mut SensorHour, two: SensorHour) {
     (one.country_source, one.country_date, one.country_meaning) = (country_source, country_date, country_meaning);
     (one.intel_source, one.intel_date, one.home_country) = (intel_source, intel_date, home_country);
     (one.settings_hash, one.version) = (settings_hash, version);
+}
+
+/// Frames of both by reason; the order of reasons is the first's, and then the second's.
+fn join_reasons(one: &str, two: &str) -> Option<String> {
+    let mut all = reasons(one)?;
+    for (name, frames) in reasons(two)? {
+        match all.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, sum)) => *sum = sum.saturating_add(frames),
+            None => all.push((name, frames)),
+        }
+    }
+    Some(rejects_text(all.into_iter()))
 }
 
 pub(crate) fn join_servers(one: &mut ServerRow, two: ServerRow) {

@@ -1,4 +1,4 @@
-//! The hourly record, version 1: one hour of one sensor, as `schema.md` has it, field by field.
+//! The hourly record, version 2: one hour of one sensor, as `schema.md` has it, field by field.
 //!
 //! In: nothing; these are the nouns. Out: rows for SQLite and Parquet. Not its job: making them from a summary
 //! (`summary`), settling and merging (`settle`, `place`), storing.
@@ -8,8 +8,11 @@ use sha2::{Digest, Sha256};
 use crate::cell::{Cell, Column, Kind, Row, Value, row};
 use crate::error::Fault;
 
-/// Version of the record; grows when a column changes its meaning or goes.
-pub const SCHEMA_VERSION: i64 = 1;
+/// Version of the record; grows with every change of its columns. Records of all versions are read.
+pub const SCHEMA_VERSION: i64 = 2;
+
+/// The last columns of their tables, which records of version 1 have not got.
+pub(crate) const NOT_IN_VERSION_1: [&str; 1] = ["rejects"];
 
 /// Seconds in an hour.
 pub const HOUR_S: i64 = 3600;
@@ -92,11 +95,11 @@ row! {
         kernel_drops: Option<i64>,
         /// Lost in the interface; live only.
         interface_drops: Option<i64>,
-        /// Holes in TCP streams.
+        /// Times in which an interface of the tap was down or gone.
         gaps: Option<i64>,
         /// Table entries that had to go.
         evictions: Option<i64>,
-        /// Jumps of the packet clock.
+        /// Falls of packet time by more than a second.
         clock_steps: Option<i64>,
         /// Share of packets that the source gives us.
         sampling: f64,
@@ -130,6 +133,8 @@ row! {
         settings_hash: String,
         /// Of the program.
         version: String,
+        /// Frames that were not read, by reason: `not_ip=7 link_cut=2`.
+        rejects: Option<String>,
     }
 }
 
@@ -301,7 +306,12 @@ impl Hour {
             }
         };
         feed(vec![self.hour_s.value(), self.sensor_id.value()]);
-        feed(self.watched.values());
+        let mut watched = self.watched.values();
+        if self.watched.schema_version < 2 {
+            // A digest stays what it was when the hour was written.
+            watched.truncate(watched.len() - NOT_IN_VERSION_1.len());
+        }
+        feed(watched);
         for table in [self.servers.len(), self.pairs.len(), self.countries.len()] {
             feed(vec![Value::Integer(table as i64)]);
         }

@@ -68,12 +68,14 @@ pub(crate) const STEPS: &[Query] = queries! { "sql/steps/",
     services (server_id) <- ;
     period_pairs (host_id country server_id) <- ;
     period_servers () <- period_pairs;
-    place_hosts () <- period_pairs;
+    hosts (host_network_id host_id) <- period_pairs;
+    networks () <- hosts;
+    place_hosts () <- networks;
     server_hosts (server_id host_id) <- period_pairs;
     server_sizes () <- server_hosts;
     country_hosts (country host_id) <- period_pairs;
     countries () <- period_servers country_hosts;
-    service_hosts (protocol port host_id) <- period_pairs services;
+    service_hosts (service_id host_id) <- period_pairs services;
     before_pairs (server_id host_id) <- ;
     server_turnover (server_id) <- period_servers before_pairs;
     day_hosts (day_s host_id) <- ;

@@ -23,7 +23,7 @@ pub use retention::Retention;
 const APPLICATION_ID: i64 = 0x6261_6c65;
 
 /// What brings a file of version `n` to `n + 1`, from 0, which is empty.
-const MIGRATIONS: &[&str] = &[include_str!("../schema/v1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("../schema/v1.sql"), include_str!("../schema/v2.sql")];
 
 /// Version of the schema in SQLite.
 pub const STORE_VERSION: i64 = MIGRATIONS.len() as i64;

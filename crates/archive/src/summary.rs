@@ -9,7 +9,7 @@ use balefire_detect::{Address, Class, ControlServer, CountryRow as Traffic, Evid
 use sha2::{Digest, Sha256};
 
 use crate::cell::MOST_TEXT_BYTES;
-use crate::count::HOSTING;
+use crate::count::{HOSTING, rejects_text};
 use crate::place::{join_pairs, join_servers, joined};
 use crate::record::{CountryRow, HOUR_S, Hour, PairRow, SCHEMA_VERSION, SensorHour, ServerRow};
 use crate::sketch;
@@ -155,6 +155,13 @@ fn watched(summary: &Summary, about: &About) -> SensorHour {
         home_country: about.home_country.clone(),
         settings_hash: settings_hash(&about.settings, summary),
         version: about.version.clone(),
+        rejects: Some(rejects_text(
+            accounting
+                .rejects
+                .iter()
+                .filter(|(_, frames)| *frames > 0)
+                .map(|(reason, frames)| (reason.name(), count(*frames))),
+        )),
     }
 }
 

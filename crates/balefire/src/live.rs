@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use balefire_capture::{CaptureError, LiveOptions, LiveSource, interface_addresses};
+use balefire_detect::Shared;
 use balefire_report::Unit;
 
 use crate::console::Console;
@@ -18,6 +19,7 @@ use crate::output;
 use crate::plan::Plan;
 use crate::run::{self, Title};
 use crate::service::alerts::{Alerts, Orders, Output as AlertOutput, Outputs};
+use crate::service::ctl::Rule;
 use crate::service::metrics;
 use crate::service::vitals::Vitals;
 use crate::settings::Settings;
@@ -54,13 +56,14 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
         .take()
         .map(|(archive, about)| Keeper::for_tap(archive, about));
     let mut console = Console::for_tap(plan.hours.as_ref(), keeper, plan.quiet, every);
-    let vitals = Vitals::new(&plan.sensor, plan.table_limits());
+    let vitals = Vitals::new(&plan.sensor, plan.table_limits()).with_detector(&plan.shared);
     vitals.know_memory_cap(settings.memory().0);
     console.attend(Box::new(vitals.clone()));
     if let Some(file) = &flags.alerts {
         let orders = Arc::new(Orders::with_limit(settings.alerts.per_server_hourly.size() as u32));
         let outputs = Outputs::new(vec![AlertOutput::file(file)?]);
-        console.attend(Box::new(Alerts::new(&plan.sensor, orders, outputs, vitals.clone())));
+        let alerts = Alerts::new(&plan.sensor, orders, outputs, vitals.clone());
+        console.attend(Box::new(alerts.asking(&plan.shared)));
     }
     if flags.metrics.is_some()
         && let Some(address) = settings.metrics.listen.0
@@ -72,7 +75,7 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
         output::remark(&format!("listening on {}, home {}", flags.interface, plan.detect.home));
     }
     if is_full_screen(flags, plan.quiet) {
-        console.fill(Shown::beside(&vitals)?);
+        console.fill(Shown::beside(&vitals, allow(&settings, &plan.shared))?);
     }
     let title = Title {
         input: flags.interface.clone(),
@@ -80,6 +83,20 @@ pub(crate) fn run(flags: &LiveFlags) -> Result<Exit, Failure> {
         unit: Unit::Packets,
     };
     run::run(Box::new(source), &plan, console, &title, &stop.asked)
+}
+
+/// What the console's key for a rule does.
+fn allow(settings: &Settings, shared: &Arc<Shared>) -> top::Allow {
+    let (settings, shared) = (settings.clone(), Arc::clone(shared));
+    Box::new(move |rule| {
+        let Some(file) = &settings.detect.allowlist else {
+            return Err("no allowlist: start it with --allowlist FILE".to_owned());
+        };
+        let added = Rule::from(rule.clone()).append_to(file);
+        let added = added.map_err(|failure| failure.to_string())?;
+        lists::reload(&settings, &shared);
+        Ok(added)
+    })
 }
 
 /// The full-screen console is for a person at a terminal that can show it.

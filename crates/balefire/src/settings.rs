@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::exit::Failure;
 use crate::flags::{LiveFlags, RunFlags, SettingFlags};
 use crate::service::control::DEFAULT_NAME;
-use crate::values::{Count, CountryCode, Listen, Memory, Network, Score, SensorName, SetSizes, Syslog};
+use crate::values::{Count, CountryCode, Listen, Memory, Network, Score, SensorName, SetSizes, Syslog, SyslogFormat};
 
 /// Everything that can be set, in the sections of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -161,7 +161,7 @@ pub(crate) struct ServiceSection {
     /// Control socket; absent for one in the output folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) socket: Option<PathBuf>,
-    /// Cores that all threads stay on; empty for any.
+    /// A core each for the threads that handle packets, and the rest for all others; empty for any.
     pub(crate) cpus: Vec<Count<0, 1023>>,
     /// Rights are given up once the interfaces are open.
     pub(crate) sandbox: bool,
@@ -192,6 +192,8 @@ pub(crate) struct AlertsSection {
     /// `udp:ADDRESS:PORT` or `unix:/dev/log`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) syslog: Option<Syslog>,
+    /// What is in those messages: `json` or `cef`.
+    pub(crate) syslog_format: SyslogFormat,
     /// Alerts of one server in an hour of wall time.
     pub(crate) per_server_hourly: Count<1, 100_000>,
 }
@@ -202,6 +204,7 @@ impl Default for AlertsSection {
             file: None,
             stdout: false,
             syslog: None,
+            syslog_format: SyslogFormat::Json,
             // A person can look at so many; the rest is counted.
             per_server_hourly: Count(20),
         }

@@ -238,6 +238,15 @@ impl From<Syslog> for String {
     }
 }
 
+/// How the body of a syslog message is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SyslogFormat {
+    #[default]
+    Json,
+    Cef,
+}
+
 /// Where sizes of sets begin: from 1, each larger than the one before, at most 32.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<i64>", into = "Vec<i64>")]

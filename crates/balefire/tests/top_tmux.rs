@@ -39,6 +39,13 @@ fn a_person_at_the_console() {
     screen.until("row 1 of 7");
     screen.press(&["Enter"]);
     screen.until("connection beacon of 10.1.0.8 by the name cdn.example.net");
+    screen.until("14:23:06");
+    screen.press(&["a", "o", "u", "r", "s"]);
+    screen.until("allow 198.51.100.17 --port 443, because: ours_");
+    screen.press(&["Enter"]);
+    screen.until("added address 198.51.100.17, port 443");
+    let rules = fs::read_to_string(folder.path().join("allow.toml")).unwrap();
+    assert!(rules.contains("198.51.100.17") && rules.contains("ours"), "{rules}");
     screen.press(&["q", "Tab", "PageDown"]);
     screen.until("row 19 of 30");
     screen.resize(160, 50);
@@ -254,6 +261,7 @@ impl Service {
         let socket = folder.join("balefire.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         let answers = [include_str!("top/view.json"), include_str!("top/explained.json")];
+        let allow = format!("{{\"file\": {:?}, \"rules\": []}}", folder.join("allow.toml"));
         spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
@@ -261,6 +269,8 @@ impl Service {
                 BufReader::new(&stream).read_line(&mut question).unwrap();
                 let answer = match question.trim_end().split_once(' ') {
                     None if question == "end\n" => return,
+                    None if question == "allow\n" => &allow,
+                    None if question == "reload\n" => "{\"done\": \"reload\", \"failed\": []}",
                     None => answers[0],
                     Some(_) => answers[1],
                 };

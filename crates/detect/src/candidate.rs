@@ -17,8 +17,8 @@ use crate::names::Names;
 use crate::score::{Judged, judge};
 use crate::seen::day_of;
 use crate::sketched::{Sketch, Sketched};
-use crate::summary::{Country, Evidence, EvidenceKind, TimelineRow};
-use crate::timing::{Timing, score_timing};
+use crate::summary::{Country, Evidence, EvidenceKind, Flow, TimelineRow};
+use crate::timing::Timing;
 use crate::traits::Traits;
 
 /// See the head of this file.
@@ -54,6 +54,7 @@ pub(crate) struct Candidate {
     mismatched: u32,
     traits: Traits,
     pub(crate) sketch: Option<Sketch>,
+    client_port: u16,
     timeline: Timeline,
 }
 
@@ -79,7 +80,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) beside: f64,
     /// Hosts that show the fingerprint of its client.
     pub(crate) client_hosts: Option<f64>,
-    /// That fingerprint; not asked for by the live verdict.
+    /// That fingerprint.
     pub(crate) client: Option<&'a str>,
     /// The day on which any host first went there, and the first day of the watch, since 1970.
     pub(crate) first_day: Option<u16>,
@@ -91,8 +92,10 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Candidate {
+    /// A record with the timing of its timeline.
     pub(crate) fn new(
         record: &Record,
+        timing: Timing,
         reached: u64,
         names: &Names,
         sketched: Option<&Sketched>,
@@ -109,7 +112,7 @@ impl Candidate {
             name: names.text(record.name).filter(|_| knows_its_name).map(Box::from),
             reached,
             target_port: record.target_port,
-            timing: score_timing(&record.timeline),
+            timing,
             role: record.role,
             named: record.named,
             relayed: record.relayed,
@@ -131,6 +134,7 @@ impl Candidate {
                 ..traits
             },
             sketch: sketched.map(|sketched| sketched.sketch.clone()),
+            client_port: record.client_port,
             timeline: record.timeline.clone(),
         }
     }
@@ -220,6 +224,7 @@ impl Candidate {
         Evidence {
             kind: judged.kind,
             host: self.host,
+            flow: Flow::of(self.place(), self.client_port),
             name: self.name.as_deref().or(around.resolved).map(str::to_owned),
             addresses: self.addresses(),
             ports: self.ports(),

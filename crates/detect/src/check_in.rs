@@ -29,6 +29,7 @@ impl Detector {
                     if let Some(connection) = self.connections.get(item.connection) {
                         let records = [connection.record, connection.named_record, connection.beat_record];
                         records.iter().for_each(|&slot| self.ledger.prefetch_slot(slot));
+                        self.names.prefetch_slot(connection.name);
                     }
                 }
                 Event::Start => {
@@ -135,6 +136,7 @@ impl Detector {
             let key = server_key(before, name);
             self.shared.remove(&key, record.hash);
         }
+        record.used_from(item.server, item.port, item.client_port);
         let due = is_due(record.timeline.check_ins(), record.scored_at);
         self.ledger.checked_in(slot);
         if item.event == Event::Beat {

@@ -69,10 +69,10 @@ impl Clients {
         });
     }
 
-    /// About how many hosts showed it.
-    pub(crate) fn hosts(&self, hash: u64) -> Option<f64> {
+    /// What is known of a fingerprint.
+    pub(crate) fn client(&self, hash: u64) -> Option<&Client> {
         let slot = self.0.find(hash, |shown| shown.client.hash == hash)?;
-        self.0.at(slot).map(|shown| shown.client.hosts.estimate())
+        self.0.at(slot).map(|shown| &shown.client)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = Client> + '_ {
@@ -124,9 +124,8 @@ mod tests {
         }
         let hosts = all.estimate().round();
         assert!((28.0..=33.0).contains(&hosts), "{hosts}");
-        assert_eq!(
-            (two.hosts(9 << 32).map(f64::round), one.hosts(9 << 32)),
-            (Some(1.0), None)
-        );
+        let hosts = |clients: &Clients| clients.client(9 << 32).map(|client| client.hosts.estimate().round());
+        assert_eq!((hosts(&two), hosts(&one)), (Some(1.0), None));
+        assert_eq!(two.client(9 << 32).map(|client| &*client.text), Some("curl"));
     }
 }

@@ -20,7 +20,7 @@ use crate::key::Scope;
 use crate::part::Part;
 use crate::shared::Shared;
 use crate::sighted::{Sighting, Via};
-use crate::summary::{Class, Contact, ControlServer, Country, Evidence, EvidenceKind, IntelSign};
+use crate::summary::{Class, Contact, ControlServer, Country, Evidence, EvidenceKind, Flow, IntelSign};
 use crate::traits::Traits;
 
 /// Entries named for one contact.
@@ -83,6 +83,11 @@ struct Confirmed<'a> {
     matches: Vec<IndicatorMatch>,
     /// The server itself, where it is known by address.
     server: Option<(Address, u16, Transport)>,
+}
+
+/// What the lists in force say of one contact.
+pub(crate) fn evidence(sighting: &Sighting, intel: &Intel) -> Option<Evidence> {
+    Confirmed::new(sighting, intel).map(|confirmed| confirmed.evidence())
 }
 
 /// Adds what is listed to the servers that behaviour found; their order is not kept.
@@ -208,6 +213,7 @@ impl<'a> Confirmed<'a> {
         Evidence {
             kind: EvidenceKind::ThreatIntel,
             host: met.host,
+            flow: Flow::of((met.server, met.port, met.transport), span.client_port),
             name: Some(name.to_string()).filter(|name| !name.is_empty()),
             addresses: vec![self.server.map_or(met.server, |(address, ..)| address)],
             ports: vec![self.server.map_or(met.port, |(_, port, _)| port)],

@@ -121,6 +121,8 @@ pub struct Detector {
     pub(crate) shown: Shown,
     pub(crate) watch: Watch,
     run: Part,
+    /// Questions answered so far.
+    pub(crate) answered: u64,
     /// Hours closed so far: the stamp of what is active in this one.
     pub(crate) period: u32,
 }
@@ -149,6 +151,7 @@ impl Detector {
             shown: Shown::new(),
             watch: Watch::new(shared.lists_now(), MOST_SIGHTINGS),
             run: Part::default(),
+            answered: shared.desk.enrol(),
             period: 0,
             // The version first: what is replaced in between is then taken up with the first block.
             version: shared.version(),
@@ -164,8 +167,10 @@ impl Detector {
     pub fn close_hour(&mut self) -> Part {
         self.drain();
         let period = self.period;
-        let mut part =
-            self.part(|record, thresholds| record.period == period && may_be_a_candidate(record, thresholds));
+        let mut part = self.part(|record, thresholds| {
+            let active = record.period == period;
+            active.then(|| candidate_timing(record, thresholds)).flatten()
+        });
         part.timelines = self.scored(|record| record.period == period);
         self.hand_over_sightings(&mut part, false);
         self.hand_over_traffic(&mut part);
@@ -175,16 +180,12 @@ impl Detector {
 
     /// The part of the whole run. To be called once, after the last event; an hour still open is in it.
     pub fn finish(&mut self) -> Part {
-        self.finish_where(|record, thresholds| {
-            may_be_read_otherwise(record)
-                || record.timeline.check_ins() >= FEWEST_CHECK_INS
-                    && may_be_suspected(score_timing(&record.timeline).log_odds, thresholds)
-        })
+        self.finish_where(candidate_timing)
     }
 
     /// The same with every timeline in it, for [`Part::timelines`]. Its summary is the same as without.
     pub fn finish_with_timelines(&mut self) -> Part {
-        self.finish_where(|_, _| true)
+        self.finish_where(|record, _| Some(score_timing(&record.timeline)))
     }
 
     /// How full the tables are.
@@ -230,7 +231,7 @@ impl Detector {
         self.worker
     }
 
-    fn finish_where(&mut self, wanted: impl Fn(&Record, &crate::Thresholds) -> bool) -> Part {
+    fn finish_where(&mut self, wanted: impl Fn(&Record, &crate::Thresholds) -> Option<Timing>) -> Part {
         self.drain();
         let mut part = self.part(wanted);
         part.timelines = self.scored(|_| true);
@@ -244,8 +245,8 @@ impl Detector {
         part
     }
 
-    /// Hosts, destinations and the wanted candidates as they stand.
-    fn part(&self, wanted: impl Fn(&Record, &crate::Thresholds) -> bool) -> Part {
+    /// Hosts, destinations and the wanted candidates, each with its timing, as they stand.
+    fn part(&self, wanted: impl Fn(&Record, &crate::Thresholds) -> Option<Timing>) -> Part {
         let period = self.period;
         // Tables of a million entries: a list that grows would be copied twenty times.
         let mut hosts = Vec::with_capacity(self.seen.hosts.len());
@@ -269,28 +270,25 @@ impl Detector {
                     .map(|key| Address::v6(key.bits.to_be_bytes())),
             }
         }));
+        let candidate = |record: &Record, sketched| {
+            let timing = wanted(record, &self.settings.thresholds)?;
+            Some(self.candidate(record, timing, sketched))
+        };
+        let plain = self.ledger.iter().filter_map(|record| candidate(record, None));
+        let sketched = self.sketched.iter(&self.names);
+        let sketched = sketched.filter_map(|sketched| candidate(&sketched.record, Some(sketched)));
         Part {
             hosts,
             destinations,
-            candidates: self
-                .ledger
-                .iter()
-                .filter(|record| wanted(record, &self.settings.thresholds))
-                .map(|record| self.candidate(record, None))
-                .chain(
-                    self.sketched
-                        .iter(&self.names)
-                        .filter(|sketched| wanted(&sketched.record, &self.settings.thresholds))
-                        .map(|sketched| self.candidate(&sketched.record, Some(sketched))),
-                )
-                .collect(),
+            candidates: plain.chain(sketched).collect(),
             resolutions: self.resolved.all(&self.names),
             clients: self.clients.all().collect(),
             ..Part::default()
         }
     }
 
-    fn candidate(&self, record: &Record, sketched: Option<&Sketched>) -> Candidate {
+    /// A record as it stands, with its timing.
+    pub(crate) fn candidate(&self, record: &Record, timing: Timing, sketched: Option<&Sketched>) -> Candidate {
         let traits = match record.scope {
             // Behind a relay the pair is that with the relay.
             Scope::ConnectTarget | Scope::Domain => Traits::default(),
@@ -301,7 +299,7 @@ impl Detector {
                 self.shown.of(pair)
             }
         };
-        Candidate::new(record, self.reached(record), &self.names, sketched, traits)
+        Candidate::new(record, timing, self.reached(record), &self.names, sketched, traits)
     }
 
     fn scored(&self, active: impl Fn(&Record) -> bool) -> u64 {
@@ -396,7 +394,7 @@ impl Detector {
     }
 
     /// What this worker knows around a record; the final word is [`Part::conclude`]'s, which knows all workers'.
-    fn surroundings(&self, record: &Record) -> Surroundings<'_> {
+    pub(crate) fn surroundings(&self, record: &Record) -> Surroundings<'_> {
         let country = if behind_relay(record.scope) {
             Country::UNKNOWN
         } else {
@@ -405,6 +403,7 @@ impl Detector {
         let host = self.seen.host_of(self.seed.address(record.host), record.host);
         let hash = self.seed.ends(record.host, record.server);
         let reached = self.seen.reached(self.reached(record));
+        let client = self.clients.client(record.client);
         Surroundings {
             services: host.map_or(1, |host| u64::from(host.services)),
             names: host.is_some_and(|host| host.names),
@@ -412,8 +411,8 @@ impl Detector {
             resolved: self.resolved.name(hash, record.host, record.server, &self.names),
             alike: 1,
             beside: 0.0,
-            client_hosts: self.clients.hosts(record.client),
-            client: None,
+            client_hosts: client.map(|client| client.hosts.estimate()),
+            client: client.map(|client| &*client.text),
             hosts_there: reached.map_or(0, |(hosts, _)| u64::from(hosts)),
             first_day: reached.map(|(_, first_day)| first_day),
             since_day: self.seen.since_day(),
@@ -432,17 +431,20 @@ impl Detector {
 /// seven a clock may be. A timeline not judged since its last check-ins gets that much credit before it is passed over.
 const MOST_GAINED: f64 = 5.0;
 
-/// Whether the hour's end must look at a timeline: the last judgement is cheap to ask, a new one is not.
-fn may_be_a_candidate(record: &Record, thresholds: &crate::Thresholds) -> bool {
+/// The timing of a timeline that the end of an hour or of the run must look at: the last judgement is cheap to ask, a new one is
+/// not.
+fn candidate_timing(record: &Record, thresholds: &crate::Thresholds) -> Option<Timing> {
     if may_be_read_otherwise(record) {
-        return true;
+        return Some(score_timing(&record.timeline));
     }
     let known = f64::from(record.timing_log_odds);
-    if record.timeline.check_ins() == record.scored_at {
-        return may_be_suspected(known, thresholds);
+    let is_current = record.timeline.check_ins() == record.scored_at;
+    let most = if is_current { known } else { known + MOST_GAINED };
+    if !may_be_suspected(most, thresholds) {
+        return None;
     }
-    may_be_suspected(known + MOST_GAINED, thresholds)
-        && may_be_suspected(score_timing(&record.timeline).log_odds, thresholds)
+    let timing = score_timing(&record.timeline);
+    (is_current || may_be_suspected(timing.log_odds, thresholds)).then_some(timing)
 }
 
 /// Whether something else than the rhythm may raise it.

@@ -1,5 +1,7 @@
 //! The detector from events to summary: what is found, what is not, that workers and seeds change nothing, that limits hold.
 
+#[path = "asked_tests.rs"]
+mod asked;
 #[path = "detector_evidence_tests.rs"]
 mod evidence;
 #[path = "detector_limits_tests.rs"]

@@ -62,6 +62,7 @@ impl Detector {
         {
             names.query(data);
             record.period = period;
+            record.used_from(ends.server, ends.port, ends.client_port);
         }
         self.rescore_sketched(below.hash);
     }
@@ -93,6 +94,7 @@ impl Detector {
         {
             echoes.add(echo);
             record.period = period;
+            record.client_port = ends.client_port;
         }
         self.rescore_sketched(hash);
     }

@@ -213,6 +213,7 @@ impl Detector {
             (record.class, record.scored_at) = (0, 0);
             self.shared.remove(&server_key(before, None), hash);
         }
+        record.used_from(item.server, item.port, item.client_port);
         group.members = group.members.saturating_add(u32::from(is_new));
         group.add(item.server, item.port, 1);
         let due = crate::detector::is_due(record.timeline.check_ins(), record.scored_at);

@@ -94,6 +94,7 @@ pub(crate) struct Item {
     pub(crate) server: Address,
     pub(crate) port: u16,
     pub(crate) transport: Transport,
+    pub(crate) client_port: u16,
     pub(crate) key: Destination,
     /// Hashes of host, destination and pair.
     pub(crate) hashes: [u64; 3],
@@ -111,6 +112,8 @@ pub(crate) struct Ends {
     pub(crate) server: Address,
     pub(crate) port: u16,
     pub(crate) transport: Transport,
+    /// The host's own port; for ICMP the type of the request.
+    pub(crate) client_port: u16,
 }
 
 impl Item {
@@ -121,6 +124,7 @@ impl Item {
             server: self.server,
             port: self.port,
             transport: self.transport,
+            client_port: self.client_port,
         }
     }
 }
@@ -134,6 +138,7 @@ impl Ends {
             server: endpoints.responder,
             port: endpoints.responder_port,
             transport: endpoints.transport,
+            client_port: endpoints.originator_port,
         }
     }
 }
@@ -297,6 +302,7 @@ impl Sink for Detector {
             server: ends.server,
             port: ends.port,
             transport: ends.transport,
+            client_port: ends.client_port,
             key: Destination::service(ends.server, ends.port, ends.transport),
             hashes: [0; 3],
             time_ns: closed.last_ns,
@@ -370,6 +376,7 @@ impl Detector {
             server: ends.server,
             port: ends.port,
             transport: ends.transport,
+            client_port: ends.client_port,
             key,
             hashes: [host, destination, self.seed.pair(host, destination, kind)],
             time_ns,

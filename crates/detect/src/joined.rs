@@ -201,6 +201,7 @@ mod tests {
         Evidence {
             kind: EvidenceKind::ConnectionBeacon,
             host: Address::v4([10, 0, 0, 1]),
+            flow: None,
             name: name.map(str::to_owned),
             addresses: vec![Address::v4([192, 0, 2, if score > 0.9 { 1 } else { 2 }])],
             ports: vec![443],

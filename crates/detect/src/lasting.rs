@@ -82,6 +82,7 @@ impl Detector {
             return;
         };
         record.period = period;
+        record.client_port = ends.client_port;
         if name != NO_NAME {
             (record.name, *known_name) = (name, name_hash);
         }

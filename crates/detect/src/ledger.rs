@@ -78,6 +78,8 @@ pub(crate) struct Record {
     /// Length of more than half of the answers, if there is one, by majority vote.
     answer_bytes: u32,
     pub(crate) answer_votes: u32,
+    /// The host's port in the last connection to `server`; 0 before one in this run.
+    pub(crate) client_port: u16,
     /// The last period with a check-in.
     pub(crate) period: u32,
     /// Check-ins when it was last scored, and the timing log-odds then.
@@ -138,6 +140,7 @@ impl Record {
             client: 0,
             answer_bytes: 0,
             answer_votes: 0,
+            client_port: 0,
             period: 0,
             scored_at: 0,
             timing_log_odds: f32::NEG_INFINITY,
@@ -162,7 +165,16 @@ impl Record {
             return false;
         }
         (self.server, self.port, self.transport, self.votes) = (server, port, transport, 1);
+        self.client_port = 0;
         true
+    }
+
+    /// It was used from this port of the host; of interest where it went to the server that it stands for.
+    #[inline]
+    pub(crate) fn used_from(&mut self, server: Address, port: u16, client_port: u16) {
+        if (self.server, self.port) == (server, port) {
+            self.client_port = client_port;
+        }
     }
 
     /// A connection began; several at once are what browsers do.
@@ -337,7 +349,13 @@ impl Ledger {
             }
             None => self.records.push(Some(record)),
         };
-        self.index.insert(hash, slot);
+        let records = &self.records;
+        self.index.insert(hash, slot, |slot| {
+            records
+                .get(slot)
+                .and_then(Option::as_ref)
+                .map_or(0, |record| record.hash)
+        });
         self.live += 1;
         self.append(slot);
         (slot, evicted)
@@ -474,7 +492,7 @@ crate::state::kept!(Record {
     last_start_ns, bare_hellos, odd_certificates, bare_requests, bare_posts, mismatched, received_bytes, sent_bytes, sent_last_bytes, client,
     answer_bytes, answer_votes, scored_at, timing_log_odds, class, grouped, timeline,
 } else {
-    name: NO_NAME, period: crate::state::NOT_IN_THIS_RUN, touched: false, established: false, older: NONE, newer: NONE, protocol: None,
+    name: NO_NAME, client_port: 0, protocol: None, period: crate::state::NOT_IN_THIS_RUN, touched: false, established: false, older: NONE, newer: NONE,
 } if |read| read.class <= 2);
 
 #[cfg(test)]

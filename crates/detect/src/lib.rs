@@ -7,6 +7,7 @@
 
 mod allow;
 mod around;
+mod asked;
 mod beside;
 mod candidate;
 mod channels;
@@ -56,6 +57,7 @@ mod traits;
 mod tunnel;
 
 pub use allow::{AllowError, AllowFields, AllowRule, Allowed, AllowedRule, Allowlist};
+pub use asked::{Asked, MOST_ASKED};
 pub use balefire_decode::{Address, Reject, Transport};
 pub use balefire_track::Protocol;
 pub use countries::{Countries, CountriesError, EMBEDDED_NOTICE};
@@ -71,7 +73,7 @@ pub use settings::{Limits, Settings, Thresholds};
 pub use shared::Shared;
 pub use state::{Section, State, StateError};
 pub use summary::{
-    Accounting, Class, Contact, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, Gap,
+    Accounting, Class, Contact, ControlServer, Country, CountryRow, CountrySource, Evidence, EvidenceKind, Flow, Gap,
     IntelSign, Period, PeriodKind, QueueDrops, ScorePart, Summary, TimelineRow, Totals,
 };
 pub use timeline::{BINS_PER_OCTAVE, COLLAPSE_NS, INTERVAL_BINS, Timeline};

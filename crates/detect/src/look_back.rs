@@ -54,6 +54,7 @@ impl Detector {
                     first_ns: found.run.first_ns.max(hour_ns),
                     last_ns: found.run.last_ns,
                     contacts: 1,
+                    client_port: found.run.client_port,
                 },
                 _ => Span::NONE,
             };
@@ -80,6 +81,7 @@ impl Detector {
                 server: record.server,
                 port: record.port,
                 transport: record.transport,
+                client_port: record.client_port,
             },
             via,
             listed: listed.to_owned(),
@@ -89,6 +91,7 @@ impl Detector {
                 first_ns,
                 last_ns,
                 contacts: u64::from(record.timeline.check_ins()),
+                client_port: record.client_port,
             },
         };
         let mut found = Vec::new();
@@ -163,6 +166,8 @@ impl Detector {
                 server,
                 port: key.port,
                 transport: Transport(key.transport),
+                // A pair is its two times.
+                client_port: 0,
             },
             via,
             listed: listed.to_owned(),
@@ -172,6 +177,7 @@ impl Detector {
                 first_ns,
                 last_ns,
                 contacts: 1 + u64::from(last_ns > first_ns),
+                client_port: 0,
             },
         })
     }

@@ -171,6 +171,12 @@ impl Names {
         self.table.prefetch_index(hash);
     }
 
+    /// Asks for the name in this slot.
+    #[inline]
+    pub(crate) fn prefetch_slot(&self, slot: u32) {
+        self.table.prefetch_slot(slot);
+    }
+
     /// Asks for the name itself.
     #[inline]
     pub(crate) fn prefetch_entry(&self, hash: u64) {
@@ -179,6 +185,11 @@ impl Names {
 
     pub(crate) fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// Every slot is below this.
+    pub(crate) fn slots(&self) -> usize {
+        self.table.slots()
     }
 
     pub(crate) fn evicted(&self) -> u64 {

@@ -5,10 +5,7 @@
 //! Where workers are chosen by pairs of addresses, a host's resolver and its servers may be with different workers: so
 //! the final word is said when the parts of all are together, and a name counts whenever it was given.
 
-use std::collections::HashMap;
-
 use balefire_decode::Address;
-use foldhash::fast::RandomState;
 
 use crate::names::Names;
 use crate::table::{Entry, Table};
@@ -141,16 +138,20 @@ impl ResolvedTable {
     /// All of them whose names are still known, for the whole's last word.
     pub(crate) fn all(&self, names: &Names) -> Resolutions {
         let mut all = Resolutions::default();
-        let mut places: HashMap<u32, u32, RandomState> = HashMap::default();
+        all.entries.reserve_exact(self.0.len());
+        // Where each name lies, by its slot.
+        let mut places = vec![u32::MAX; names.slots()];
         for given in self.known(names) {
             let Some(name) = names.bytes_of(given.name) else {
                 continue;
             };
             let Ok(end) = u32::try_from(all.texts.len()) else { break };
-            let at = *places.entry(given.name).or_insert(end);
-            if at == end {
+            let place = &mut places[given.name as usize];
+            if *place == u32::MAX {
+                *place = end;
                 all.texts.extend_from_slice(name);
             }
+            let at = *place;
             all.entries.push(Resolution {
                 ends: given.hash,
                 time_ns: given.time_ns,

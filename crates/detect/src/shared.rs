@@ -15,6 +15,7 @@ use foldhash::fast::RandomState;
 use parking_lot::RwLock;
 
 use crate::allow::{Allowlist, Finding};
+use crate::asked::Desk;
 use crate::conclude;
 use crate::countries::Countries;
 use crate::lists::{InForce, Lists};
@@ -25,6 +26,8 @@ use crate::summary::{Class, ControlServer, Country, CountryRow};
 const MOST_SERVERS: usize = 1 << 16;
 /// Timelines kept per server; more are counted.
 const MOST_SIGNS: usize = 1 << 12;
+/// Hosts of one server whose signs are given at a time.
+const MOST_NAMED_HOSTS: usize = 32;
 /// Names kept per server.
 const MOST_NAMES: usize = 8;
 
@@ -77,6 +80,8 @@ pub struct Shared {
     suspects: DashMap<ServerKey, Suspect, RandomState>,
     refused: AtomicU64,
     lists: InForce,
+    /// Where workers are asked for evidence.
+    pub(crate) desk: Desk,
 }
 
 impl Shared {
@@ -90,6 +95,7 @@ impl Shared {
             suspects: DashMap::with_hasher(RandomState::default()),
             refused: AtomicU64::new(0),
             lists: InForce::default(),
+            desk: Desk::default(),
         }
     }
 
@@ -141,6 +147,7 @@ impl Shared {
             suspects: DashMap::with_hasher(RandomState::default()),
             refused: AtomicU64::new(0),
             lists: self.lists.held(),
+            desk: Desk::default(),
         }
     }
 
@@ -192,6 +199,30 @@ impl Shared {
         rows
     }
 
+    /// Timelines that speak against a server: the best, at most `most`, or of each named host the best. None that a rule hides.
+    pub(crate) fn signs_of(&self, server: &ControlServer, hosts: &[Address], most: usize) -> Vec<u64> {
+        let name = server.names.first().filter(|_| server.behind_relay);
+        let place = (server.address, server.port, server.transport);
+        let key = server_key(place, name.map(String::as_str));
+        let Some(suspect) = self.suspects.get(&key) else {
+            return Vec::new();
+        };
+        let lists = self.lists.now().0;
+        let mut signs = suspect.shown(&key, &lists.allow);
+        // What a list says has no score and comes first; the timeline decides between equals.
+        signs.sort_by(|(one, sign), (two, other)| {
+            let class = other.class.cmp(&sign.class);
+            class.then(other.score.total_cmp(&sign.score)).then(one.cmp(two))
+        });
+        if !hosts.is_empty() {
+            signs.retain(|(_, sign)| hosts.contains(&sign.host));
+            let mut told = BTreeSet::new();
+            signs.retain(|(_, sign)| told.insert(sign.host));
+        }
+        signs.truncate(most.max(hosts.len().min(MOST_NAMED_HOSTS)));
+        signs.into_iter().map(|(timeline, _)| timeline).collect()
+    }
+
     /// A timeline's class became `Some`, or its numbers moved.
     pub(crate) fn put(&self, key: ServerKey, timeline: u64, country: Country, name: Option<&str>, sign: Sign) {
         if self.suspects.len() >= MOST_SERVERS && !self.suspects.contains_key(&key) {
@@ -239,9 +270,10 @@ impl Shared {
 }
 
 impl Suspect {
-    fn as_server(&self, key: &ServerKey, allow: &Allowlist) -> Option<ControlServer> {
+    /// Its signs, without those that a rule hides.
+    fn shown(&self, key: &ServerKey, allow: &Allowlist) -> Vec<(u64, &Sign)> {
         let names: Vec<&str> = self.names.iter().map(|name| &**name).collect();
-        let is_shown = |sign: &&Sign| {
+        let is_shown = |sign: &Sign| {
             let finding = Finding {
                 host: sign.host,
                 server: key.address,
@@ -253,7 +285,12 @@ impl Suspect {
             };
             allow.hides(&finding).is_none()
         };
-        let signs: Vec<&Sign> = self.signs.values().filter(is_shown).collect();
+        let signs = self.signs.iter().filter(|(_, sign)| is_shown(sign));
+        signs.map(|(timeline, sign)| (*timeline, sign)).collect()
+    }
+
+    fn as_server(&self, key: &ServerKey, allow: &Allowlist) -> Option<ControlServer> {
+        let signs: Vec<&Sign> = self.shown(key, allow).into_iter().map(|(_, sign)| sign).collect();
         let best = signs.iter().max_by(|one, two| one.score.total_cmp(&two.score))?;
         let hosts: BTreeSet<Address> = signs.iter().map(|sign| sign.host).collect();
         let most = |host: &Address| {

@@ -52,6 +52,8 @@ pub(crate) struct Span {
     pub(crate) first_ns: i64,
     pub(crate) last_ns: i64,
     pub(crate) contacts: u64,
+    /// The host's port in the last one; 0 where that is not known.
+    pub(crate) client_port: u16,
 }
 
 impl Span {
@@ -59,17 +61,23 @@ impl Span {
         first_ns: i64::MAX,
         last_ns: i64::MIN,
         contacts: 0,
+        client_port: 0,
     };
 
-    pub(crate) fn once(time_ns: i64) -> Self {
+    pub(crate) fn once(time_ns: i64, client_port: u16) -> Self {
         Self {
             first_ns: time_ns,
             last_ns: time_ns,
             contacts: 1,
+            client_port,
         }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
+        // Of two at the same moment the higher, so that the order of adding changes nothing.
+        self.client_port = (self.last_ns, self.client_port)
+            .max((other.last_ns, other.client_port))
+            .1;
         self.first_ns = self.first_ns.min(other.first_ns);
         self.last_ns = self.last_ns.max(other.last_ns);
         self.contacts = self.contacts.saturating_add(other.contacts);
@@ -202,6 +210,11 @@ impl Watch {
         self.kept.values().map(|kept| kept.sighting.clone()).collect()
     }
 
+    /// What was met, by its hash.
+    pub(crate) fn sighting(&self, hash: u64) -> Option<&Sighting> {
+        self.kept.get(&hash).map(|kept| &kept.sighting)
+    }
+
     /// Forgets what is listed no longer, and says what.
     pub(crate) fn forget_unlisted(&mut self) -> Vec<(u64, Met)> {
         let lists = Arc::clone(&self.lists);
@@ -290,8 +303,8 @@ impl Detector {
                 Via::Address,
                 ("", ""),
                 0,
-                &Span::once(time_ns),
-                &Span::once(time_ns),
+                &Span::once(time_ns, ends.client_port),
+                &Span::once(time_ns, ends.client_port),
             );
         }
     }
@@ -332,7 +345,7 @@ impl Detector {
                     .ja4
                     .filter(|ja4| is_watched(Some(ja4), &self.watch.lists, time_ns))
                 {
-                    let once = Span::once(time_ns);
+                    let once = Span::once(time_ns, ends.client_port);
                     self.sight(ends, Via::Ja4, (ja4.text(), ""), 0, &once, &once);
                 }
             }
@@ -351,7 +364,7 @@ impl Detector {
         }
         let lists = Arc::clone(&self.watch.lists);
         if let Some(listed) = lists.intel.listed_domain(name, (port > 0).then_some(port), time_ns) {
-            let once = Span::once(time_ns);
+            let once = Span::once(time_ns, ends.client_port);
             let target_port = if via == Via::Target { port } else { 0 };
             self.sight(ends, via, (listed, name), target_port, &once, &once);
         } else if lists.intel.listed_domain(name, None, time_ns).is_none()
@@ -365,7 +378,7 @@ impl Detector {
     fn target_used(&mut self, ends: &Ends, name: &str, target: Address, port: u16, time_ns: i64) {
         let inside = self.settings.home.contains(target) && !self.settings.score_internal;
         if !inside && self.watch.lists.intel.lists_address(target, port, time_ns) {
-            let once = Span::once(time_ns);
+            let once = Span::once(time_ns, ends.client_port);
             self.sight(ends, Via::Target, (name, name), port, &once, &once);
         }
     }

@@ -120,6 +120,31 @@ pub struct ScorePart {
     pub text: String,
 }
 
+/// The last connection of a sign whose both ends are known: where other tools' records of it are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Whom the host talked to: the server, or the proxy or resolver that it is behind.
+    pub server: Address,
+    /// The port there; for ICMP the code.
+    pub port: u16,
+    /// The host's own port; for ICMP the type of the request.
+    pub client_port: u16,
+    /// The protocol.
+    pub transport: Transport,
+}
+
+impl Flow {
+    pub(crate) fn of(place: (Address, u16, Transport), client_port: u16) -> Option<Self> {
+        let (server, port, transport) = place;
+        (client_port > 0).then_some(Self {
+            server,
+            port,
+            client_port,
+            transport,
+        })
+    }
+}
+
 /// Why one host is believed to be controlled by one server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
@@ -127,6 +152,8 @@ pub struct Evidence {
     pub kind: EvidenceKind,
     /// The host inside.
     pub host: Address,
+    /// Its last connection; `None` where it was not seen in this run.
+    pub flow: Option<Flow>,
     /// The name it used for the server, if any.
     pub name: Option<String>,
     /// The addresses it went to, where the sign is of several, or the same sign is there by address and by name; in address order.

@@ -85,6 +85,12 @@ impl<E: Entry> Table<E> {
         entry.map(fetch);
     }
 
+    /// Asks for the entry in a slot that is known.
+    #[inline]
+    pub(crate) fn prefetch_slot(&self, slot: u32) {
+        self.entries.get(slot).map(fetch);
+    }
+
     /// Adds an entry that is not in yet; evicts one if the table is full, and gives it back.
     #[inline]
     pub(crate) fn insert(&mut self, entry: E) -> (u32, Option<E>) {
@@ -99,7 +105,10 @@ impl<E: Entry> Table<E> {
             }
             None => self.entries.push(Some(entry)),
         };
-        self.index.insert(hash, slot);
+        let entries = &self.entries;
+        self.index.insert(hash, slot, |slot| {
+            entries.get(slot).and_then(Option::as_ref).map_or(0, Entry::hash)
+        });
         self.live += 1;
         (slot, evicted)
     }
@@ -120,6 +129,11 @@ impl<E: Entry> Table<E> {
 
     pub(crate) fn len(&self) -> usize {
         self.live
+    }
+
+    /// Every slot is below this.
+    pub(crate) fn slots(&self) -> usize {
+        self.entries.len()
     }
 
     pub(crate) fn evicted(&self) -> u64 {

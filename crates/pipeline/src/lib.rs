@@ -5,6 +5,7 @@
 //! [`Outcome`] for the whole run. Not its job: what a packet means (decode, track, detect) and how anything is
 //! printed or written (report, the program).
 
+mod begin;
 mod capture_loop;
 mod census;
 mod collector;
@@ -20,6 +21,7 @@ mod run;
 mod tap;
 mod worker;
 
+pub use begin::Begin;
 pub use census::{Census, Counts};
 pub use log_run::{LogOutcome, LogReport, run_logs};
 pub use log_source::{LogFault, LogInput};

@@ -13,6 +13,7 @@ use crossbeam::queue::ArrayQueue;
 use crossbeam::sync::Parker;
 use parking_lot::Mutex;
 
+use crate::begin::Begin;
 use crate::capture_loop::{CaptureLoop, Wiring};
 use crate::collector::Collector;
 use crate::dispatch::Dispatcher;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub state: Arc<Mutex<Option<State>>>,
     /// Take the time of every stage, for [`Outcome::profile`]. It changes no result, but costs some time itself.
     pub profile: bool,
+    /// What each of the threads does first.
+    pub begin: Begin,
 }
 
 impl Default for Settings {
@@ -56,6 +59,7 @@ impl Default for Settings {
             keep_state: false,
             state: Arc::default(),
             profile: false,
+            begin: Begin::default(),
         }
     }
 }
@@ -288,7 +292,12 @@ pub fn run(
                 keep_timelines: settings.keep_timelines,
                 watch: Watch::new(settings.profile),
             };
-            threads.push(spawn(scope, format!("worker-{number}"), || worker.run())?);
+            let (name, begin) = (format!("worker-{number}"), settings.begin.clone());
+            let body = move || {
+                begin.call(&format!("worker-{number}"));
+                worker.run();
+            };
+            threads.push(spawn(scope, name, body)?);
         }
         drop(state);
         let lateness_ns = settings.lateness_ns;
@@ -304,7 +313,12 @@ pub fn run(
             watch: Watch::new(settings.profile),
         };
         let capture_loop = CaptureLoop::new(source, wiring);
-        let capture = spawn(scope, "capture".to_owned(), || capture_loop.run(stop))?;
+        let begin = settings.begin.clone();
+        let body = move || {
+            begin.call("capture");
+            capture_loop.run(stop);
+        };
+        let capture = spawn(scope, "capture".to_owned(), body)?;
 
         let (detect, shared) = (Arc::clone(detect), Arc::clone(shared));
         let keep_timelines = settings.keep_timelines;

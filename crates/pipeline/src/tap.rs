@@ -10,6 +10,7 @@
 //! Not its job: frames (`capture`), workers (`capture_loop`).
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -20,6 +21,8 @@ use balefire_capture::{
 };
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use parking_lot::Mutex;
+
+use crate::begin::Begin;
 
 /// Blocks of a reader: one being filled, the others waiting for the capture thread or on their way back.
 const BLOCKS: usize = 6;
@@ -33,6 +36,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Between looks at the kernel's counters.
 const COUNTERS_PERIOD: Duration = Duration::from_millis(500);
 
+/// Between looks whether an interface on which nothing comes is up.
+const LINK_PERIOD: Duration = Duration::from_millis(500);
+
 /// Gaps kept until the hour's end; beyond, an interface that goes up and down all the time has its gaps joined.
 const MOST_GAPS: usize = 256;
 
@@ -45,6 +51,8 @@ pub struct TapOptions {
     pub readers: usize,
     /// How to listen.
     pub live: LiveOptions,
+    /// What each reader does first.
+    pub begin: Begin,
 }
 
 /// See the head of this file.
@@ -55,6 +63,7 @@ pub struct Tap {
     watch: TapWatch,
     stopper: LiveStopper,
     frames: u64,
+    begin: Begin,
     /// Opened, and started with the first [`Source::fill`]: threads have the rights of the one that starts them, and the
     /// program gives rights up between opening and running.
     waiting: Vec<(Reader, LiveSource)>,
@@ -142,6 +151,7 @@ impl Tap {
                 full: to_capture.clone(),
                 before: KernelCounters::default(),
                 looked: Instant::now(),
+                looked_at_link: Instant::now(),
             };
             waiting.push((reader, source));
         }
@@ -151,6 +161,7 @@ impl Tap {
             watch,
             stopper,
             frames: 0,
+            begin: options.begin.clone(),
             waiting,
         })
     }
@@ -169,7 +180,7 @@ impl Tap {
 impl Source for Tap {
     fn fill(&mut self, block: &mut Block) -> Result<Fill, CaptureError> {
         for (reader, source) in self.waiting.drain(..) {
-            start(reader, source)?;
+            start(reader, source, self.begin.clone())?;
         }
         match self.full.recv_timeout(PATIENCE) {
             Ok(Full { reader, block: filled }) => {
@@ -246,6 +257,7 @@ impl TapWatch {
 
 impl Gaps {
     fn begin(&mut self, gap: Gap) {
+        self.end(gap.from_ns);
         self.counted += 1;
         self.open = Some(gap);
     }
@@ -282,13 +294,17 @@ struct Reader {
     /// Kernel counters of sources that are gone.
     before: KernelCounters,
     looked: Instant,
+    looked_at_link: Instant,
 }
 
-fn start(reader: Reader, source: LiveSource) -> Result<(), CaptureError> {
+fn start(reader: Reader, source: LiveSource, begin: Begin) -> Result<(), CaptureError> {
     let (name, interface) = (reader.state().name.clone(), reader.interface.clone());
     thread::Builder::new()
         .name(name)
-        .spawn(move || reader.run(source))
+        .spawn(move || {
+            begin.call(&reader.state().name);
+            reader.run(source);
+        })
         .map(drop)
         .map_err(|error| CaptureError::Interface {
             interface,
@@ -323,7 +339,9 @@ impl Reader {
             }
             if block.frames.is_empty() {
                 spare = Some(block);
+                self.look_at_link();
             } else {
+                self.is_back();
                 let number = self.number;
                 if self.full.send(Full { reader: number, block }).is_err() {
                     return;
@@ -346,6 +364,13 @@ impl Reader {
     }
 
     fn lose(&self, error: &CaptureError) {
+        self.begin_gap(match error {
+            CaptureError::Interface { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        });
+    }
+
+    fn begin_gap(&self, reason: String) {
         let state = self.state();
         state.lost.store(true, Relaxed);
         let from_ns = now_ns();
@@ -353,11 +378,29 @@ impl Reader {
             interface: self.interface.clone(),
             from_ns,
             until_ns: from_ns,
-            reason: match error {
-                CaptureError::Interface { reason, .. } => reason.clone(),
-                other => other.to_string(),
-            },
+            reason,
         });
+    }
+
+    /// An open interface that is taken down, or loses its cable, is silent and no more: libpcap goes on when it is up again, and so do
+    /// we, but the time between is a gap like any other.
+    fn look_at_link(&mut self) {
+        if self.looked_at_link.elapsed() < LINK_PERIOD {
+            return;
+        }
+        self.looked_at_link = Instant::now();
+        match (down(&self.interface), self.state().lost.load(Relaxed)) {
+            (Some(reason), false) => self.begin_gap(reason.to_owned()),
+            (None, true) => self.is_back(),
+            _ => {}
+        }
+    }
+
+    fn is_back(&self) {
+        let state = self.state();
+        if state.lost.swap(false, Relaxed) {
+            state.gaps.lock().end(now_ns());
+        }
     }
 
     /// Waits a moment, and tries to open the interface again.
@@ -371,9 +414,7 @@ impl Reader {
             self.state().beats.fetch_add(1, Relaxed);
         }
         let source = open(&self.interface, &self.options, &self.stopper, self.group).ok()?;
-        let state = self.state();
-        state.gaps.lock().end(now_ns());
-        state.lost.store(false, Relaxed);
+        self.is_back();
         Some(source)
     }
 
@@ -409,6 +450,21 @@ fn open(
         source.share(group)?;
     }
     Ok(source)
+}
+
+/// Why nothing can come from an interface, as sysfs says (Documentation/ABI/testing/sysfs-class-net): without IFF_UP, or without a
+/// carrier. Where it says nothing (`any`, no sysfs) it is taken for up.
+fn down(interface: &str) -> Option<&'static str> {
+    const IFF_UP: u32 = 1;
+    let read = |what: &str| fs::read_to_string(format!("/sys/class/net/{interface}/{what}")).ok();
+    let flags = read("flags").and_then(|text| u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok());
+    if flags.is_some_and(|flags| flags & IFF_UP == 0) {
+        return Some("the interface is down");
+    }
+    let carrier = read("carrier");
+    carrier
+        .is_some_and(|carrier| carrier.trim() == "0")
+        .then_some("no carrier: the cable, or the other side")
 }
 
 /// The group of an interface's readers; one reader needs none. Groups are numbered per network namespace, so the process's
@@ -454,6 +510,21 @@ mod tests {
     }
 
     #[test]
+    fn down_and_then_gone_are_two_gaps_one_after_the_other() {
+        let mut gaps = Gaps::default();
+        gaps.begin(gap(10));
+        gaps.begin(gap(20));
+        gaps.end(30);
+        let told: Vec<(i64, i64)> = gaps.take(40).iter().map(|gap| (gap.from_ns, gap.until_ns)).collect();
+        assert_eq!(told, [(10, 20), (20, 30)]);
+    }
+
+    #[test]
+    fn of_what_is_not_in_sysfs_nothing_is_said() {
+        assert_eq!((down("balefire-none"), down("any")), (None, None));
+    }
+
+    #[test]
     fn gaps_without_end_are_bounded() {
         let mut gaps = Gaps::default();
         for number in 0..10_000 {
@@ -471,6 +542,7 @@ mod tests {
             interfaces: vec!["balefire-none".to_owned()],
             readers: 2,
             live: LiveOptions::default(),
+            begin: Begin::default(),
         };
         assert!(Tap::open(&options).is_err());
     }

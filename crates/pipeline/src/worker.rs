@@ -83,7 +83,8 @@ impl Worker {
         let mut idle_ns = 0;
         self.watch.start();
         loop {
-            let message = self.inbox.pop(&mut idle_ns);
+            let detector = &mut self.detector;
+            let message = self.inbox.pop(&mut idle_ns, || detector.rest());
             self.own_gauges().idle_ns.store(idle_ns, Relaxed);
             self.watch.lap(Stage::Wait);
             match message {
@@ -101,9 +102,9 @@ impl Worker {
             handed_over,
         } = batch;
         self.detector.refresh_lists();
+        self.detector.answer();
         self.frames(&block, &frames, counts);
         drop(block);
-        self.inbox.done();
         self.show(counts, before);
         let waited_ns = u64::try_from(handed_over.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.own_gauges()

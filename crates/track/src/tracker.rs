@@ -266,7 +266,9 @@ impl Tracker {
         let beginning = Beginning::of(packet);
         let connection = Connection::new(&lookup.keyed, beginning.by_sender, arrival.time_ns);
         let slot = self.slab.insert(connection, arrival.time_ns, packet.sequence);
-        self.index.insert(lookup.hash, slot);
+        let (slab, hasher) = (&self.slab, &self.hasher);
+        self.index
+            .insert(lookup.hash, slot, |slot| hasher.hash(&slab.connection(slot).key()));
         self.queues.push(&mut self.slab, slot, self.now_ns);
 
         let connection = self.slab.connection_mut(slot);
@@ -392,20 +394,22 @@ impl Tracker {
         }
     }
 
-    /// Asks for what closing the next one in the queue will need: it comes soon, and lies in cold memory. Of the one
-    /// after that, whose bucket cannot be known yet, the connection.
+    /// Asks for what closing the next one in the queue will need, the sink's part of it included: it comes soon, and lies in cold
+    /// memory. Of the one after that, whose bucket cannot be known yet, the connection.
     #[inline]
-    fn prefetch_after(&self, slot: u32) {
+    fn prefetch_after(&self, slot: u32, sink: &impl Sink) {
         let next = self.slab.place(slot).next;
         if next == NONE {
             return;
         }
-        self.index.prefetch(self.hasher.hash(&self.slab.connection(next).key()));
+        let connection = self.slab.connection(next);
+        self.index.prefetch(self.hasher.hash(&connection.key()));
+        sink.ahead(connection.tag);
         self.slab.prefetch_whole(self.slab.place(next).next);
     }
 
     fn close(&mut self, slot: u32, reason: Reason, sink: &mut impl Sink) {
-        self.prefetch_after(slot);
+        self.prefetch_after(slot, sink);
         let connection = self.slab.connection(slot);
         let class = connection.class;
         match reason {

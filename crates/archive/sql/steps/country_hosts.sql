@@ -1,4 +1,4 @@
 -- Hosts by hosting country of their servers. Key: all columns. A host may be in it twice: whoever reads it counts distinct hosts.
 SELECT country, host_id
-FROM period_pairs
+FROM placed_pairs
 WHERE place = 1

@@ -3,7 +3,6 @@ SELECT
     host_id,
     country,
     server_id,
-    max(place) AS place,
     max(class) AS class,
     max(host_network_id) AS host_network_id
 FROM period_pair

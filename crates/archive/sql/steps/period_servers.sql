@@ -1,3 +1,3 @@
 -- The servers of the period; one with two countries or classes is in it with each.
 SELECT DISTINCT server_id, country, place, class
-FROM period_pairs
+FROM placed_pairs

@@ -1,4 +1,4 @@
 -- Hosts by server. Key: all columns. A pair may be in it twice: whoever reads it counts distinct hosts.
 SELECT server_id, host_id
-FROM period_pairs
+FROM placed_pairs
 WHERE place = 1

@@ -3,10 +3,10 @@
 //! In: a [`Question`], the server's address, where the tables of `schema.md` are. Out: [`Answer`]s. Not its job: the tables
 //! themselves (`sql/`), who may read what (the server's users).
 //!
-//! Steps are temporary tables of one HTTP session, so nothing is written to the server. The highest revision of every hour is chosen
-//! first, because object storage keeps all of them. The hours are then read once: their pairs are kept with numbers instead of texts,
-//! exact ones, since all that follows is grouping, and grouping by 12 bytes takes a third of what grouping by two texts does
-//! (`benches/runs`).
+//! Steps are temporary tables of one HTTP session, so nothing is written to the server. The hours are read once, into pairs with
+//! numbers for their texts (`kept`).
+
+mod kept;
 
 use std::time::Duration;
 
@@ -46,16 +46,6 @@ const SETTINGS: [(&str, &str); 6] = [
     ("output_format_json_quote_64bit_integers", "0"),
     ("default_format", "JSONCompactEachRowWithNames"),
 ];
-
-/// Rows of the last word on their hour.
-const KEPT: &str = "(hour_s, sensor_id, revision) IN (SELECT hour_s, sensor_id, revision FROM kept_hour)";
-
-/// Of a row of `pair`: no IPv4 address has a colon, every IPv6 address has.
-const IS_IPV6: &str = "position(host, ':') > 0";
-
-/// Columns of `kept_pair`, 32 bytes a row: host, country and server fit a key of 16 bytes.
-const KEPT_PAIR: &str = "hour_s UInt32, sensor_id LowCardinality(String), country FixedString(2), class UInt8, server_id UInt32, \
-                         host_id Int64, host_network_id Int64";
 
 /// A server to ask.
 pub struct ClickHouse {
@@ -164,7 +154,8 @@ impl ClickHouse {
     pub fn everything(&self) -> Result<Option<Question>, ArchiveError> {
         let hours = self.source("sensor_hour");
         let sql = format!(
-            "SELECT min(hour_s) AS first_s, max(hour_s) AS last_s, argMax(home_country, (hour_s, revision)) AS home FROM {hours}"
+            "SELECT min(hour_s) AS first_s, max(hour_s) AS last_s, \
+             (SELECT home_country FROM {hours} ORDER BY hour_s DESC, sensor_id, revision DESC LIMIT 1) AS home FROM {hours}"
         );
         let (_, rows) = self.rows(sql)?;
         Ok(match rows.first().map(Vec::as_slice) {
@@ -179,63 +170,17 @@ impl ClickHouse {
         })
     }
 
-    /// `kept_pair`: the pairs that may count, with numbers for their texts. An IPv4 host is its own number and its own network, an IPv6 host, an
-    /// IPv6 network and a server get one each; those of IPv6 are below zero.
-    fn keep_pairs(&self, question: &Question) -> Result<(), ArchiveError> {
-        let pairs = self.source("pair");
-        let within = |(from_s, to_s): (i64, i64)| format!("(hour_s >= {from_s} AND hour_s < {to_s})");
-        let periods: Vec<String> = [Some((question.from_s, question.to_s)), question.before]
-            .into_iter()
-            .flatten()
-            .map(within)
-            .collect();
-        let counts = format!(
-            "({}) AND class >= {}",
-            periods.join(" OR "),
-            question.class_least.max(1)
-        );
-        let number = "toInt64(row_number() OVER ())";
-        for (name, select) in [
-            (
-                "numbered_server",
-                format!(
-                    "SELECT toUInt32(row_number() OVER ()) AS server_id, server, port, protocol FROM (SELECT server, any(port) AS port, any(protocol) AS protocol \
-                     FROM {pairs} WHERE {counts} GROUP BY server)"
-                ),
-            ),
-            (
-                "numbered_host",
-                format!(
-                    "SELECT -{number} AS host_id, host, host_network FROM (SELECT host, any(host_network) AS host_network \
-                     FROM {pairs} WHERE {counts} AND {IS_IPV6} GROUP BY host)"
-                ),
-            ),
-            (
-                "numbered_network",
-                format!(
-                    "SELECT -{number} AS host_network_id, host_network FROM (SELECT DISTINCT host_network FROM numbered_host)"
-                ),
-            ),
-        ] {
-            self.send(format!("CREATE TEMPORARY TABLE {name} AS {select}"))?;
+    /// Makes `kept_hour` and `kept_pair`.
+    fn keep(&self, question: &Question) -> Result<(), ArchiveError> {
+        self.send(kept::last_words(&self.source("sensor_hour")))?;
+        for statement in kept::read(question, &self.source("pair")) {
+            self.send(statement)?;
         }
-        self.send(format!("CREATE TEMPORARY TABLE kept_pair ({KEPT_PAIR})"))?;
-        let row = "toUInt32(hour_s), sensor_id, left(country, 2), toUInt8(class), server_id";
-        let servers = "INNER JOIN numbered_server AS s ON s.server = p.server";
-        self.send(format!(
-            "INSERT INTO kept_pair SELECT {row}, toInt64(IPv4StringToNum(host)) AS host_id, host_id AS host_network_id FROM {pairs} AS p \
-             {servers} WHERE {counts} AND NOT {IS_IPV6} AND {KEPT}"
-        ))?;
-        let (_, rows) = self.rows("SELECT count() FROM numbered_host".to_owned())?;
-        if rows == [[Value::Integer(0)]] {
-            return Ok(());
+        let (_, others) = self.rows(kept::OTHER_HOSTS.to_owned())?;
+        if others != [[Value::Integer(0)]] {
+            self.send(kept::keep_others())?;
         }
-        self.send(format!(
-            "INSERT INTO kept_pair SELECT {row}, h.host_id, n.host_network_id FROM {pairs} AS p {servers} \
-             INNER JOIN numbered_host AS h ON h.host = p.host INNER JOIN numbered_network AS n ON n.host_network = h.host_network \
-             WHERE {counts} AND {KEPT}"
-        ))
-        .map(drop)
+        self.send(kept::DROP_RAW.to_owned()).map(drop)
     }
 
     /// The sensors that have hours, in order.
@@ -263,20 +208,16 @@ impl ClickHouse {
 
 impl Engine for ClickHouse {
     fn prepare(&mut self, question: &Question) -> Result<(), ArchiveError> {
-        let hours = self.source("sensor_hour");
-        self.send(format!(
-            "CREATE TEMPORARY TABLE kept_hour AS SELECT hour_s, sensor_id, max(revision) AS revision FROM {hours} \
-             GROUP BY hour_s, sensor_id"
-        ))?;
-        self.keep_pairs(question)?;
+        self.keep(question)?;
         let dialect = Dialect {
             not_by: "",
-            pairs: "kept_pair",
-            of_sensors: "sensor_id IN (",
+            pairs: kept::KEPT_PAIR,
+            of_sensors: None,
         };
+        let hours = self.source("sensor_hour");
         let mut with = vec![
-            format!("sensor_hour AS (SELECT * FROM {hours} WHERE {KEPT})"),
-            "service AS (SELECT server_id, port, protocol FROM numbered_server)".to_owned(),
+            format!("sensor_hour AS (SELECT * FROM {hours} WHERE {})", kept::LAST_WORD),
+            format!("service AS ({})", kept::SERVICE),
         ];
         with.extend(views(question, &dialect).map(|(name, select)| format!("{name} AS ({select})")));
         self.with = format!("WITH {}", with.join(",\n"));

@@ -71,7 +71,7 @@ impl Question {
         }
     }
 
-    /// All that an archive has, as seen from the home country of its newest hour; `None` if it has no hour.
+    /// All that an archive has, as seen from the home country of its newest hour (of the first sensor by name); `None` if it has no hour.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -80,7 +80,7 @@ impl Question {
             .connection()
             .query_row(
                 "SELECT min(hour_s), max(hour_s), \
-                 (SELECT home_country FROM hour_row ORDER BY hour_s DESC, sensor_no LIMIT 1) FROM hour_row",
+                 (SELECT home_country FROM sensor_hour ORDER BY hour_s DESC, sensor_id LIMIT 1) FROM hour_row",
                 (),
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
             )

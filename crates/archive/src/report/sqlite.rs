@@ -149,7 +149,7 @@ impl Engine for Lane {
                     "(SELECT r.*, coalesce(-a.network_id, r.host_id) AS host_network_id FROM pair_row AS r \
                      LEFT JOIN address AS a ON a.address_id = r.host_id) AS p"
                 },
-                of_sensors: "sensor_no IN (SELECT sensor_no FROM sensor WHERE sensor_id IN (",
+                of_sensors: Some("sensor_no IN (SELECT sensor_no FROM sensor WHERE sensor_id IN ("),
             };
             for (name, select) in views(question, &dialect) {
                 sqlite.execute_batch(&format!("CREATE TEMPORARY VIEW {name} AS {select}"))?;

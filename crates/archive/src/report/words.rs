@@ -13,12 +13,14 @@ pub(super) struct Dialect<'a> {
     pub(super) not_by: &'a str,
     /// What stands for `pair`: rows with the columns that views read.
     pub(super) pairs: &'a str,
-    /// Before the names of the sensors asked for, in a condition on rows of pairs; a bracket is opened for each that is in it.
-    pub(super) of_sensors: &'a str,
+    /// Before the names of the sensors asked for, in a condition on rows of pairs; a bracket is opened for each that is in it. `None` if
+    /// the rows are of no others.
+    pub(super) of_sensors: Option<&'a str>,
 }
 
-/// `period_pair`, `period_hour`, `before_pair` and `before_hour` as `SELECT`s over `pair` and `sensor_hour`.
-pub(super) fn views(question: &Question, dialect: &Dialect<'_>) -> [(&'static str, String); 4] {
+/// `period_pair`, `period_hour`, `before_pair` and `before_hour` as `SELECT`s over `pair` and `sensor_hour`, and `placed_pairs` over the step
+/// `period_pairs`: the place follows from the country, so it need not be found for every row.
+pub(super) fn views(question: &Question, dialect: &Dialect<'_>) -> [(&'static str, String); 5] {
     let Question { from_s, to_s, .. } = *question;
     // Without a period to compare with: nothing.
     let (before_s, before_end_s) = question.before.unwrap_or((0, 0));
@@ -33,7 +35,7 @@ pub(super) fn views(question: &Question, dialect: &Dialect<'_>) -> [(&'static st
         pairs: source,
         of_sensors,
     } = dialect;
-    let of_pairs = sensors_words(question, of_sensors);
+    let of_pairs = of_sensors.map_or_else(String::new, |words| sensors_words(question, words));
     let pairs = |from_s: i64, to_s: i64| {
         format!(
             "SELECT hour_s, hour_s - hour_s % 86400 AS day_s, {bucket} AS bucket_s, {place} AS place, country, class, server_id, \
@@ -53,6 +55,10 @@ pub(super) fn views(question: &Question, dialect: &Dialect<'_>) -> [(&'static st
         ("period_hour", hours(from_s, to_s)),
         ("before_pair", pairs(before_s, before_end_s)),
         ("before_hour", hours(before_s, before_end_s)),
+        (
+            "placed_pairs",
+            format!("SELECT host_id, country, server_id, {place} AS place, class, host_network_id FROM period_pairs"),
+        ),
     ]
 }
 
@@ -89,8 +95,8 @@ fn bucket(question: &Question) -> String {
     }
 }
 
-/// A name that cannot be a sensor's selects nothing.
-fn sensors_words(question: &Question, of_sensors: &str) -> String {
+/// A condition on the sensors asked for, if any are. A name that cannot be a sensor's selects nothing.
+pub(super) fn sensors_words(question: &Question, of_sensors: &str) -> String {
     if question.sensors.is_empty() {
         return String::new();
     }

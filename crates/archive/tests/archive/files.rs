@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use balefire_archive::{Archive, ArchiveError, Hour, Question, Retention, STORE_VERSION, Store, place, read_hour};
+use balefire_archive::{
+    Added, Archive, ArchiveError, Hour, Question, Retention, STORE_VERSION, Store, place, read_hour,
+};
 use proptest::prelude::*;
 
 use crate::sample::{any_hour, hour, open, rows};
@@ -105,6 +107,25 @@ fn golden_files_of_every_version_are_read() {
         let expected = fs::read_to_string(version.with_extension("txt")).unwrap();
         assert_eq!(rows(&archive), expected, "{}", version.display());
     }
+}
+
+/// Hours that sensors wrote before: what their version had not got is not known, and their fingerprint is the one they were written with.
+#[test]
+fn parquet_of_the_first_version_is_read() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1-hour");
+    let hour = read_hour(&golden).unwrap();
+    assert_eq!((hour.watched.schema_version, &hour.watched.rejects), (1, &None));
+    let digest: String = hour.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(
+        digest,
+        "86282f109585c182b94887164afd51674b6d116b9dcc15f4964f4b735a8257a6"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let mut archive = open(folder.path());
+    assert_eq!(archive.import(&hour).unwrap(), Added::New);
+    assert_eq!(archive.import(&hour).unwrap(), Added::Unchanged);
+    let checked = archive.check().unwrap();
+    assert_eq!((checked.known, checked.faults.len()), (1, 0));
 }
 
 /// Writes the golden file of the current version, if there is none yet.

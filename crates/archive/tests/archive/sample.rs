@@ -140,6 +140,7 @@ fn watched(hour_s: i64) -> SensorHour {
         home_country: None,
         settings_hash: "0123456789abcdef".to_owned(),
         version: "0.1.0".to_owned(),
+        rejects: Some("not_ip=7 ip_version=2 link_cut=1".to_owned()),
     }
 }
 

@@ -1,10 +1,13 @@
 //! Hours of a run settled by what the whole run says.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use balefire_archive::{About, Hour, Waiting};
 use balefire_detect::{
     Accounting, Address, Allowed, Class, ControlServer, Country, CountrySource, Evidence, EvidenceKind, INTERVAL_BINS,
     Period, PeriodKind, Summary, Totals, Traits, Transport,
 };
+use proptest::prelude::*;
 
 use crate::sample::START_S;
 
@@ -19,13 +22,14 @@ fn about() -> About {
     }
 }
 
-/// A server 192.0.2.N with a name or without, and its hosts 10.0.0.N.
+/// A server 192.0.2.N with a name or without, its country by its number, and its hosts 10.0.0.N.
 fn server(number: u8, name: Option<&str>, class: Class, hosts: &[u8], last_s: i64) -> ControlServer {
     let hosts: Vec<Address> = hosts.iter().map(|&host| Address::v4([10, 0, 0, host])).collect();
     let address = Address::v4([192, 0, 2, number]);
     let evidence = |host: &Address| Evidence {
         kind: EvidenceKind::ConnectionBeacon,
         host: *host,
+        flow: None,
         name: name.map(str::to_owned),
         addresses: vec![address],
         ports: vec![443],
@@ -54,7 +58,7 @@ fn server(number: u8, name: Option<&str>, class: Class, hosts: &[u8], last_s: i6
         port: 443,
         transport: Transport::TCP,
         names: name.iter().map(|name| (*name).to_owned()).collect(),
-        country: Country(*b"NL"),
+        country: Country([*b"US", *b"NL", *b"DE"][usize::from(number % 3)]),
         class,
         score: 0.9,
         evidence: hosts.iter().map(evidence).collect(),
@@ -193,4 +197,40 @@ fn peers_are_counted_by_country() {
     assert_eq!((row.peers, hour.watched.peers), (Some(1), Some(1)));
     let estimate = balefire_archive::estimate_peers(row.peers_sketch.as_deref().into_iter()).unwrap();
     assert!((estimate - 1.0).abs() < 0.01, "{estimate}");
+}
+
+/// What is counted of hours: pairs, and the class and country of every server.
+fn counted(hours: &[Hour]) -> (BTreeSet<(String, String)>, BTreeMap<String, BTreeSet<(i64, String)>>) {
+    let (mut pairs, mut servers) = (BTreeSet::new(), BTreeMap::<_, BTreeSet<_>>::new());
+    for row in hours.iter().flat_map(|hour| &hour.pairs).filter(|row| row.class > 0) {
+        pairs.insert((row.server.clone(), row.host.clone()));
+        let words = servers.entry(row.server.clone()).or_default();
+        words.insert((row.class, row.country.clone()));
+    }
+    (pairs, servers)
+}
+
+/// What one judgement names: servers by number, with or without a name that others may share.
+fn any_servers(last_hour: i64) -> impl Strategy<Value = Vec<ControlServer>> {
+    let hosts = prop::collection::btree_set(1u8..6, 1..4);
+    let one = (0usize..3, 0usize..3, hosts, -3600..last_hour * 3600);
+    prop::collection::btree_map(1u8..8, one, 0..6).prop_map(|servers| {
+        let servers = servers.into_iter().map(|(number, (name, class, hosts, last_s))| {
+            let name = [None, Some("a.example"), Some("b.example")][name];
+            let class = [Class::Suspected, Class::Probable, Class::Confirmed][class];
+            let hosts: Vec<u8> = hosts.into_iter().collect();
+            server(number, name, class, &hosts, START_S + last_s)
+        });
+        servers.collect()
+    })
+}
+
+proptest! {
+    /// Hours, added up, are the run: whatever each of them had named, and however little they had to do with what the run names.
+    #[test]
+    fn hours_add_up_to_the_run(hours in prop::collection::vec(any_servers(6), 1..5), run in any_servers(6)) {
+        let whole = Hour::from_summary(&summary(None, run.clone()), &about());
+        let settled = settled(hours, run);
+        prop_assert_eq!(counted(&settled), counted(&[whole]));
+    }
 }

@@ -44,6 +44,10 @@ fn parts_of_a_restarted_sensor_are_put_together_once() {
         (read.watched.parts, read.watched.received, read.watched.partial),
         (2, 2_000, true)
     );
+    assert_eq!(
+        read.watched.rejects.as_deref(),
+        Some("not_ip=14 ip_version=4 link_cut=2")
+    );
     assert_eq!((read.watched.servers, read.watched.controlled_hosts), (2, 3));
     let classes: Vec<i64> = read.pairs.iter().map(|pair| pair.class).collect();
     assert_eq!(classes, [2, 2, 1], "a server has one class in an hour");

@@ -11,6 +11,7 @@ use balefire_pipeline::TableGauge;
 use balefire_report::{clean, rfc3339};
 use serde_json::{Map, Value, json};
 
+use super::cores;
 use super::metrics::resident_bytes;
 use super::vitals::State;
 
@@ -21,10 +22,14 @@ pub(super) fn status(state: &State, landlock: &str) -> Value {
     let kernel = snapshot.kernel.unwrap_or_default();
     let dropped: u64 = snapshot.queues.iter().map(|queue| queue.dropped).sum();
     let threads = state.threads.iter();
+    let cores = cores::of_threads();
+    // The kernel keeps 15 letters of a name.
+    let cores_of = |name: &str| cores.get(name.get(..15).unwrap_or(name));
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "sensor": clean(&state.sensor),
         "process": std::process::id(),
+        "user": rustix::process::getuid().as_raw(),
         "up_s": snapshot.elapsed_s.round(),
         "interfaces": state.interfaces.iter()
             .map(|(name, lost)| json!({"name": clean(name), "lost": lost}))
@@ -55,7 +60,7 @@ pub(super) fn status(state: &State, landlock: &str) -> Value {
             "failed": state.alerts.failed,
         },
         "threads": threads
-            .map(|beat| json!({"name": clean(&beat.name), "silent_s": beat.silent().as_secs()}))
+            .map(|beat| json!({"name": clean(&beat.name), "silent_s": beat.silent().as_secs(), "cores": cores_of(&beat.name)}))
             .collect::<Vec<_>>(),
         "sandbox": rights(landlock),
     })

@@ -122,12 +122,12 @@ impl Control {
             }
             "hosts" => json!({"hosts": answers::hosts(&state.snapshot.servers)}),
             "countries" => json!({"countries": answers::countries(&state)}),
-            "why" => why::answer(&state, about),
+            "why" => why::answer(&state, about, |servers| self.vitals.evidence_now(servers)),
             "allow" => answers::allow(&state, &self.shared.lists().allow, self.reloader.allowlist().as_deref()),
             "reload" => self.reloader.reload().json(),
             "rotate" => self.orders.rotate(),
             // What consoles ask, not people.
-            "top" => self.vitals.board().answer(&state, about),
+            "top" => self.vitals.top(&state, about),
             "shutdown" => match kill_process(getpid(), Signal::TERM) {
                 Ok(()) => json!({"done": word}),
                 Err(error) => json!({"error": error.to_string()}),

@@ -13,13 +13,24 @@ use crate::exit::{Exit, Failure};
 use crate::flags::{AllowAddFlags, CtlFlags, CtlWord, SettingFlags};
 use crate::output;
 use crate::settings::Settings;
+use crate::top::Allowing;
 
 pub(crate) fn run(flags: &CtlFlags) -> Result<Exit, Failure> {
     let socket = socket(flags)?;
-    let mut answer = asked(&socket, &question(flags)?)?;
-    if flags.reason.is_some() {
-        answer = allow(flags, &socket, &answer)?;
-    }
+    let question = question(flags)?;
+    let answer = match (&flags.about, &flags.reason) {
+        (Some(server), Some(reason)) if flags.word == CtlWord::Allow => allow(
+            &socket,
+            &Rule {
+                server: server.clone(),
+                port: flags.port,
+                host: flags.host.clone(),
+                reason: reason.clone(),
+                expires: flags.expires.clone(),
+            },
+        )?,
+        _ => asked(&socket, &question)?,
+    };
     if flags.json {
         let text = serde_json::to_string_pretty(&answer);
         let text = text.map_err(|error| Failure::failed(error.to_string()))?;
@@ -60,24 +71,53 @@ fn asked(socket: &Path, question: &str) -> Result<Value, Failure> {
     }
 }
 
+/// A server that is not to be reported any more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rule {
+    pub(crate) server: String,
+    pub(crate) port: Option<u16>,
+    pub(crate) host: Option<String>,
+    pub(crate) reason: String,
+    pub(crate) expires: Option<String>,
+}
+
+impl From<Allowing> for Rule {
+    fn from(rule: Allowing) -> Self {
+        Self {
+            server: rule.server,
+            port: rule.port,
+            reason: rule.reason,
+            ..Self::default()
+        }
+    }
+}
+
+impl Rule {
+    /// Adds it to a file.
+    pub(crate) fn append_to(&self, file: &Path) -> Result<String, Failure> {
+        append(&AllowAddFlags {
+            server: Some(self.server.clone()),
+            port: self.port,
+            ja4: None,
+            host: self.host.clone(),
+            reason: self.reason.clone(),
+            expires: self.expires.clone(),
+            allowlist: Some(file.to_owned()),
+            config: None,
+        })
+    }
+}
+
 /// Adds the rule to the file that the service reads, with the rights of whoever asks: the service itself may write no settings.
 /// Then it is told to read it.
-fn allow(flags: &CtlFlags, socket: &Path, answer: &Value) -> Result<Value, Failure> {
+pub(crate) fn allow(socket: &Path, rule: &Rule) -> Result<Value, Failure> {
+    let answer = asked(socket, "allow")?;
     let Some(file) = answer["file"].as_str() else {
         return Err(Failure::usage(
             "the service has no allowlist: set detect.allowlist in its settings file, and `balefire ctl reload`",
         ));
     };
-    let added = append(&AllowAddFlags {
-        server: flags.about.clone(),
-        port: flags.port,
-        ja4: None,
-        host: flags.host.clone(),
-        reason: flags.reason.clone().unwrap_or_default(),
-        expires: flags.expires.clone(),
-        allowlist: Some(PathBuf::from(file)),
-        config: None,
-    })?;
+    let added = rule.append_to(Path::new(file))?;
     let mut reloaded = asked(socket, "reload")?;
     if let Value::Object(fields) = &mut reloaded {
         fields.insert("added".to_owned(), Value::from(added));
@@ -89,7 +129,8 @@ fn allow(flags: &CtlFlags, socket: &Path, answer: &Value) -> Result<Value, Failu
 fn explain(answer: &Value, lines: &mut String) {
     let text = |field: &str| answer[field].as_str().unwrap_or_default();
     lines.push_str(&format!("{}: {}\n", text("asked"), text("says")));
-    match answer["page"].as_str() {
+    // What is known now goes before what was known when the hour closed.
+    match answer["page_now"].as_str().or(answer["page"].as_str()) {
         Some(page) => lines.push_str(&format!("\n{}\n", page.trim_end())),
         None => tell(&answer["now"], 0, lines),
     }

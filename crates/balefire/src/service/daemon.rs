@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use balefire_pipeline::{Tap, TapOptions};
+use balefire_pipeline::{Begin, Tap, TapOptions};
 use balefire_report::Unit;
-use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::alerts::{Alerts, Orders, Output, Outputs};
 use super::control::Control;
+use super::cores::Cores;
 use super::lock::Lock;
 use super::notify::{self, Notifier};
 use super::reload::Reloader;
@@ -43,12 +43,19 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
             "no interface: --interface IFACE, or [service] interfaces in the settings file; `balefire interfaces` lists them",
         ));
     }
-    stay_on(&settings)?;
+    let cores = Cores::plan(&settings)?;
+    if let Some(cores) = &cores {
+        cores.bind_rest()?;
+        output::remark(&cores.words(&settings));
+    }
+    let begin = cores.as_ref().map(Cores::begin).unwrap_or_default();
     let mut plan = plan(&settings, folder)?;
+    plan.pipeline.begin = begin.clone();
     let _lock = Lock::take(folder)?;
     let beside = take_up(&mut plan, &settings, folder);
-    let tap = open(&settings)?;
+    let tap = open(&settings, begin)?;
     let vitals = Vitals::new(&plan.sensor, plan.table_limits()).with_tap(tap.watch());
+    let vitals = vitals.with_detector(&plan.shared);
     let (alerts, orders) = alerts(&settings, &plan, &vitals)?;
     let control = settings.socket().map(|path| control::bind(&path)).transpose()?;
     let landlock = if settings.service.sandbox {
@@ -157,11 +164,12 @@ fn take_up(plan: &mut Plan, settings: &Settings, folder: &Path) -> Vec<u8> {
     beside
 }
 
-fn open(settings: &Settings) -> Result<Tap, Failure> {
+fn open(settings: &Settings, begin: Begin) -> Result<Tap, Failure> {
     let options = TapOptions {
         interfaces: settings.service.interfaces.clone(),
         readers: settings.service.readers.size(),
         live: live::options(settings),
+        begin,
     };
     Tap::open(&options).map_err(live::failure)
 }
@@ -176,30 +184,14 @@ fn alerts(settings: &Settings, plan: &Plan, vitals: &Vitals) -> Result<(Option<A
         outputs.push(Output::Stdout);
     }
     if let Some(place) = &wanted.syslog {
-        outputs.push(Output::syslog(place, &plan.sensor)?);
+        outputs.push(Output::syslog(place, &plan.sensor, wanted.syslog_format)?);
     }
     if outputs.is_empty() {
         return Ok((None, Arc::default()));
     }
     let orders = Arc::new(Orders::with_limit(wanted.per_server_hourly.size() as u32));
     let alerts = Alerts::new(&plan.sensor, Arc::clone(&orders), Outputs::new(outputs), vitals.clone());
-    Ok((Some(alerts), orders))
-}
-
-/// Cores for all threads, as they are started from this one.
-fn stay_on(settings: &Settings) -> Result<(), Failure> {
-    if settings.service.cpus.is_empty() {
-        return Ok(());
-    }
-    let mut cores = CpuSet::new();
-    for core in &settings.service.cpus {
-        cores.set(core.size());
-    }
-    sched_setaffinity(None, &cores).map_err(|error| {
-        Failure::usage(format!(
-            "service.cpus: {error}; name cores that this machine has, from 0"
-        ))
-    })
+    Ok((Some(alerts.asking(&plan.shared)), orders))
 }
 
 fn readable(flags: &RunFlags, settings: &Settings) -> Vec<PathBuf> {

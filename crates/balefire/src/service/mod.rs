@@ -7,12 +7,14 @@
 pub(crate) mod alerts;
 mod answers;
 pub(crate) mod control;
+mod cores;
 pub(crate) mod ctl;
 pub(crate) mod daemon;
 pub(crate) mod listen;
 mod lock;
 pub(crate) mod metrics;
 mod notify;
+pub(crate) mod now;
 mod reload;
 mod sandbox;
 mod state;

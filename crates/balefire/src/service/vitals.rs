@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use balefire_detect::{Accounting, ControlServer, Summary};
+use balefire_detect::{Accounting, ControlServer, Shared, Summary};
 use balefire_pipeline::{Snapshot, TapWatch};
 use parking_lot::Mutex;
 
 use super::Attendant;
+use super::now::{self, Now};
 use crate::top::Board;
 
 /// Everything that can be asked for.
@@ -77,6 +78,8 @@ pub(crate) struct Vitals {
     state: Arc<Mutex<State>>,
     board: Board,
     tap: Option<TapWatch>,
+    /// Whose workers are asked for evidence.
+    shared: Option<Arc<Shared>>,
 }
 
 impl Vitals {
@@ -97,6 +100,7 @@ impl Vitals {
                 gaps: 0,
             })),
             tap: None,
+            shared: None,
         }
     }
 
@@ -104,6 +108,20 @@ impl Vitals {
     pub(crate) fn with_tap(mut self, watch: TapWatch) -> Self {
         self.tap = Some(watch);
         self
+    }
+
+    /// Knows whom to ask for evidence, too.
+    pub(crate) fn with_detector(mut self, shared: &Arc<Shared>) -> Self {
+        self.shared = Some(Arc::clone(shared));
+        self
+    }
+
+    /// What workers know of these servers now; waits for it.
+    pub(crate) fn evidence_now(&self, servers: &[&ControlServer]) -> Now {
+        match &self.shared {
+            Some(shared) if !servers.is_empty() => now::ask(shared, servers),
+            _ => Now::default(),
+        }
     }
 
     /// The cap of `--memory`, for consoles.
@@ -114,6 +132,11 @@ impl Vitals {
     /// What consoles show beyond the state.
     pub(crate) fn board(&self) -> &Board {
         &self.board
+    }
+
+    /// The answer to `top` and `top ID` on the control socket.
+    pub(crate) fn top(&self, state: &State, id: &str) -> serde_json::Value {
+        self.board.answer(state, id, |servers| self.evidence_now(servers))
     }
 
     /// A copy of it all.
@@ -153,6 +176,9 @@ impl Attendant for Vitals {
     fn tick(&mut self, snapshot: &Snapshot) {
         let interfaces = self.tap.as_ref().map(TapWatch::lost).unwrap_or_default();
         self.board.tick(snapshot, &interfaces);
+        if let Some(shared) = &self.shared {
+            self.board.keep_current(snapshot, shared);
+        }
         let mut state = self.state.lock();
         let now = Instant::now();
         let threads = snapshot.threads.iter();

@@ -1,21 +1,22 @@
 //! Why a server is suspected, or a host taken for controlled: the answer of the running service.
 //!
-//! In: [`State`], and an address, an address with its port, or a name. Out: servers with their evidence as the last closed hour has
-//! them, over all workers; beside them how they stand at the moment, without evidence, as the registry that workers write their
-//! verdicts into has none. The answer says which is which. Not its job: the page itself (`report`).
+//! In: [`State`], and an address, an address with its port, or a name. Out: servers as they stand at the moment, with the evidence that
+//! the workers that follow them have now, each by what it alone knows; and as the last closed hour has them, over all workers. The answer
+//! says which is which, and of which moment. Not its job: the page itself (`report`), asking workers (`now`).
 
-use balefire_detect::{ControlServer, Summary};
-use balefire_report::{Style, clean, is_asked, json, rfc3339, why};
+use balefire_detect::{Accounting, Allowed, ControlServer, Period, PeriodKind, Summary, Totals};
+use balefire_report::{Style, clean, date_time, is_asked, json, rfc3339, why};
 use serde_json::{Value, json};
 
 use super::answers;
+use super::now::Now;
 use super::vitals::{State, narrowed};
 
 /// Servers explained in one answer: a host may have many.
 const MOST_SERVERS: usize = 16;
 
-/// See the head of this file.
-pub(super) fn answer(state: &State, asked: &str) -> Value {
+/// See the head of this file. `ask` brings the evidence of now.
+pub(super) fn answer(state: &State, asked: &str, ask: impl FnOnce(&[&ControlServer]) -> Now) -> Value {
     if asked.is_empty() {
         return json!({"error": "why whom? why ADDRESS, why ADDRESS:PORT, why NAME; of a server, or of a host"});
     }
@@ -26,10 +27,11 @@ pub(super) fn answer(state: &State, asked: &str) -> Value {
         .filter(|server| is_meant(server, asked))
         .take(MOST_SERVERS)
         .collect();
+    let now = ask(&live);
+    let moment = of_now(state, &now);
     let hour = state.last_hour.as_deref();
     let closed = hour.map(|hour| of_hour(hour, asked));
     let servers = closed.as_ref().map(|closed| documents(closed, &state.sensor));
-    let says = said(hour, closed.as_ref(), &live);
     json!({
         "asked": clean(asked),
         "evidence_of": hour.map(|hour| json!({
@@ -38,8 +40,11 @@ pub(super) fn answer(state: &State, asked: &str) -> Value {
             "partial": hour.period.partial,
         })),
         "servers": servers.unwrap_or_else(|| json!([])),
-        "now": live.iter().map(|server| answers::server(server)).collect::<Vec<_>>(),
-        "says": says,
+        "now": rows(&live, moment.as_ref(), &state.sensor),
+        "now_as_of": now.as_of_ns.map(rfc3339),
+        "now_is_whole": now.is_whole,
+        "says": said(hour, closed.as_ref(), &live, &now),
+        "page_now": moment.as_ref().map(page),
         "page": closed.filter(|closed| !closed.servers.is_empty()).map(|closed| page(&closed)),
     })
 }
@@ -59,11 +64,64 @@ fn of_hour(hour: &Summary, asked: &str) -> Summary {
     narrowed(hour, meant.take(MOST_SERVERS).cloned().collect())
 }
 
+/// What workers said, in the form of a summary; `None` where none said anything.
+fn of_now(state: &State, now: &Now) -> Option<Summary> {
+    let as_of_ns = now.as_of_ns?;
+    let servers: Vec<ControlServer> = now
+        .servers
+        .iter()
+        .filter(|server| !server.evidence.is_empty())
+        .cloned()
+        .collect();
+    let country_source = now.country_source.clone().filter(|_| !servers.is_empty())?;
+    Some(Summary {
+        period: Period {
+            kind: PeriodKind::Run,
+            start_ns: as_of_ns,
+            end_ns: as_of_ns,
+            partial: true,
+        },
+        first_packet_ns: None,
+        last_packet_ns: Some(as_of_ns),
+        accounting: Accounting::default(),
+        totals: Totals {
+            hosts: state.snapshot.hosts,
+            ..Totals::default()
+        },
+        servers,
+        countries: Vec::new(),
+        country_source,
+        peers: Vec::new(),
+        intel: Vec::new(),
+        allowed: Allowed::default(),
+    })
+}
+
 /// As the hour's own document has them.
 fn documents(closed: &Summary, sensor: &str) -> Value {
     let document = json(closed, sensor).ok();
     let document: Option<Value> = document.and_then(|text| serde_json::from_str(&text).ok());
     document.map_or_else(|| json!([]), |mut document| document["servers"].take())
+}
+
+/// The rows of `servers`, each with its evidence if it is there.
+fn rows(live: &[&ControlServer], moment: Option<&Summary>, sensor: &str) -> Vec<Value> {
+    let documents = moment.map(|moment| documents(moment, sensor));
+    let row = |server: &&ControlServer| {
+        let mut row = answers::server(server);
+        let place = moment.and_then(|moment| moment.servers.iter().position(|known| is_same(known, server)));
+        let evidence = place
+            .zip(documents.as_ref())
+            .map(|(place, documents)| documents[place]["evidence"].clone());
+        row["evidence"] = evidence.unwrap_or(Value::Null);
+        row
+    };
+    live.iter().map(row).collect()
+}
+
+fn is_same(one: &ControlServer, two: &ControlServer) -> bool {
+    let place = |server: &ControlServer| (server.address, server.port, server.transport, server.behind_relay);
+    place(one) == place(two) && (!one.behind_relay || one.names.first() == two.names.first())
 }
 
 /// The page of each, as `read --why` prints it.
@@ -78,28 +136,40 @@ fn page(closed: &Summary) -> String {
 }
 
 /// What the answer is, in words.
-fn said(hour: Option<&Summary>, closed: Option<&Summary>, live: &[&ControlServer]) -> String {
-    let standing = match live.len() {
-        0 => "not suspected at the moment".to_owned(),
-        1 => format!("{} at the moment, score {:.2}", live[0].class.name(), live[0].score),
-        several => format!("{several} servers are suspected at the moment"),
+fn said(hour: Option<&Summary>, closed: Option<&Summary>, live: &[&ControlServer], now: &Now) -> String {
+    let mut said = match live {
+        [] => "not suspected at the moment".to_owned(),
+        [one] => format!("{} at the moment, score {:.2}", one.class.name(), one.score),
+        several => format!("{} servers are suspected at the moment", several.len()),
     };
+    let has_evidence = now.servers.iter().any(|server| !server.evidence.is_empty());
+    match now.as_of_ns.filter(|_| has_evidence) {
+        Some(as_of_ns) => said.push_str(&format!(
+            "; evidence as of {}, by what the worker alone knows that follows it{}",
+            date_time(as_of_ns),
+            if now.is_whole {
+                ""
+            } else {
+                " (not all workers have answered)"
+            },
+        )),
+        None if !live.is_empty() => said.push_str("; the workers are too busy to say why, ask again"),
+        None => {}
+    }
     let Some(hour) = hour else {
-        return format!(
-            "{standing}; no hour has closed since the start, and evidence over all workers is there when one has"
-        );
+        return said + "; no hour has closed since the start, which brings all workers' knowledge together";
     };
     let (start, end) = (rfc3339(hour.period.start_ns), rfc3339(hour.period.end_ns));
     if closed.is_some_and(|closed| !closed.servers.is_empty()) {
-        format!("{standing}; the evidence is of the last closed hour, {start} to {end}")
+        said + &format!("; the last closed hour, {start} to {end}, over all workers, has it too")
     } else {
-        format!("{standing}; nothing was suspected of it when the last hour closed, {start} to {end}")
+        said + &format!("; nothing was suspected of it when the last hour closed, {start} to {end}")
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use balefire_detect::{Accounting, Address, Class, Country, Period, PeriodKind, Totals, Transport};
+    use balefire_detect::{Address, Class, Country, Transport};
 
     use super::*;
     use crate::service::Attendant;
@@ -149,7 +219,8 @@ mod tests {
     #[test]
     fn servers_are_found_by_address_port_name_and_host() {
         let mut vitals = Vitals::new("tap", Vec::new());
-        let before = answer(&vitals.state(), "192.0.2.1");
+        let nobody = |_: &[&ControlServer]| Now::default();
+        let before = answer(&vitals.state(), "192.0.2.1", nobody);
         assert!(
             before["says"].as_str().unwrap().contains("no hour has closed"),
             "{before}"
@@ -157,7 +228,7 @@ mod tests {
         assert_eq!((&before["evidence_of"], &before["page"]), (&Value::Null, &Value::Null));
         vitals.hour(&hour(), true);
         for asked in ["192.0.2.2", "192.0.2.2:443", "B.example", "10.0.0.2"] {
-            let found = answer(&vitals.state(), asked);
+            let found = answer(&vitals.state(), asked, nobody);
             assert_eq!(found["servers"][0]["address"], "192.0.2.2", "{asked}: {found}");
             assert_eq!(found["evidence_of"]["start"], "2026-03-02T08:00:00.000000Z");
             assert!(
@@ -165,16 +236,16 @@ mod tests {
                 "{found}"
             );
         }
-        let hostile = answer(&vitals.state(), "192.0.2.1").to_string();
+        let hostile = answer(&vitals.state(), "192.0.2.1", nobody).to_string();
         assert!(
             hostile.contains("192.0.2.1") && !hostile.contains("\\u001b"),
             "{hostile}"
         );
-        let other = answer(&vitals.state(), "198.51.100.7");
+        let other = answer(&vitals.state(), "198.51.100.7", nobody);
         assert!(
             other["says"].as_str().unwrap().contains("nothing was suspected"),
             "{other}"
         );
-        assert!(answer(&vitals.state(), "")["error"].is_string());
+        assert!(answer(&vitals.state(), "", nobody)["error"].is_string());
     }
 }

@@ -41,8 +41,29 @@ pub(crate) enum Action {
     Redraw,
     /// Ask what is known of the server with this id.
     Explain(String),
+    /// Add a rule to the allowlist.
+    Allow(Allowing),
     /// Write a file: a part of its name, and its text.
     Export(String, String),
+}
+
+/// A rule that a person writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Allowing {
+    /// An address, or a name.
+    pub(crate) server: String,
+    pub(crate) port: Option<u16>,
+    pub(crate) reason: String,
+}
+
+impl Allowing {
+    /// As a command would name the server.
+    pub(crate) fn words(&self) -> String {
+        match self.port {
+            Some(port) => format!("{} --port {port}", self.server),
+            None => self.server.clone(),
+        }
+    }
 }
 
 /// What lies over the page.
@@ -60,6 +81,11 @@ pub(crate) enum Over {
         id: String,
         known: Option<Box<Explained>>,
         scroll: u16,
+    },
+    /// A reason is being typed, for a rule; what was there before comes back.
+    Allow {
+        rule: Allowing,
+        before: Box<Over>,
     },
     /// An event in full.
     Event {
@@ -80,8 +106,9 @@ pub(crate) struct Pane {
     pub(crate) top: usize,
 }
 
-/// Letters of a filter.
+/// Letters of a filter, and of a reason.
 const LONGEST_FILTER: usize = 64;
+const LONGEST_REASON: usize = 160;
 
 /// See the head of this file.
 #[derive(Clone, Debug, Default)]
@@ -151,13 +178,22 @@ impl App {
                 self.press_filter(key, before);
                 None
             }
+            Over::Allow { rule, before } => {
+                let (rule, before) = (std::mem::take(rule), std::mem::take(before));
+                self.press_reason(key, rule, before)
+            }
             Over::Help { .. } | Over::Evidence { .. } | Over::Event { .. } => self.press_reader(key),
         }
     }
 
     /// The answer to [`Action::Explain`].
     pub(crate) fn explained(&mut self, asked: &str, answer: Result<Explained, String>) {
-        let Over::Evidence { id, known, .. } = &mut self.over else {
+        // The answer may come while a reason is being typed.
+        let over = match &mut self.over {
+            Over::Allow { before, .. } => &mut **before,
+            over => over,
+        };
+        let Over::Evidence { id, known, .. } = over else {
             return;
         };
         if id != asked {
@@ -165,10 +201,20 @@ impl App {
         }
         match answer {
             Ok(explained) => *known = Some(Box::new(explained)),
+            // What is open stays open when it is asked for again.
+            Err(why) if known.is_some() => self.message = Some(why),
             Err(why) => {
                 self.over = Over::Nothing;
                 self.message = Some(why);
             }
+        }
+    }
+
+    /// The server whose evidence is shown, to be asked about again.
+    pub(crate) fn explained_id(&self) -> Option<&str> {
+        match &self.over {
+            Over::Evidence { id, known: Some(_), .. } if self.paused.is_none() => Some(id),
+            _ => None,
         }
     }
 
@@ -209,6 +255,7 @@ impl App {
             Key::Char('e') => {
                 return Some(Action::Export(self.page.name().to_owned(), self.sheet(view).csv()));
             }
+            Key::Char('a') if matches!(self.page, Page::Servers | Page::Hosts) => self.allow_selected(view),
             Key::Enter => return self.enter(view),
             _ => {}
         }
@@ -268,6 +315,58 @@ impl App {
         None
     }
 
+    /// A reason is asked for; of a host it is for the best of its servers.
+    fn allow_selected(&mut self, view: &View) {
+        let Some(selected) = self
+            .sheet(view)
+            .rows
+            .get(self.pane().selected)
+            .map(|row| row.id.clone())
+        else {
+            return;
+        };
+        let id = match self.page {
+            Page::Hosts => view
+                .hosts
+                .iter()
+                .find(|host| host.address == selected)
+                .map(|host| host.best.clone()),
+            _ => Some(selected),
+        };
+        let server = id.and_then(|id| view.servers.iter().find(|server| server.id == id));
+        if let Some(server) = server {
+            self.over = Over::Allow {
+                rule: super::evidence::rule(server),
+                before: Box::default(),
+            };
+        }
+    }
+
+    fn press_reason(&mut self, key: Key, mut rule: Allowing, before: Box<Over>) -> Option<Action> {
+        match key {
+            Key::Escape => {
+                self.over = *before;
+                return None;
+            }
+            Key::Enter if rule.reason.trim().is_empty() => {
+                self.message = Some("a rule needs its reason; Esc leaves it".to_owned());
+            }
+            Key::Enter => {
+                self.over = *before;
+                rule.reason = rule.reason.trim().to_owned();
+                return Some(Action::Allow(rule));
+            }
+            Key::Backspace => {
+                rule.reason.pop();
+            }
+            Key::Control('u') => rule.reason.clear(),
+            Key::Char(letter) if rule.reason.chars().count() < LONGEST_REASON => rule.reason.push(letter),
+            _ => {}
+        }
+        self.over = Over::Allow { rule, before };
+        None
+    }
+
     fn ask(&mut self, id: String) -> Action {
         self.over = Over::Evidence {
             id: id.clone(),
@@ -315,6 +414,10 @@ impl App {
             Key::Home | Key::Char('g') => 0,
             Key::End | Key::Char('G') => u16::MAX,
             Key::Char('e') => return self.export_open(),
+            Key::Char('a') => {
+                self.allow_open();
+                return None;
+            }
             Key::Escape | Key::Enter | Key::Left | Key::Backspace | Key::Char('q' | 'h' | '?') => {
                 self.over = Over::Nothing;
                 return None;
@@ -322,6 +425,14 @@ impl App {
             _ => *scroll,
         };
         None
+    }
+
+    fn allow_open(&mut self) {
+        if let Over::Evidence { known: Some(known), .. } = &self.over {
+            let rule = super::evidence::rule(&known.server);
+            let before = Box::new(std::mem::take(&mut self.over));
+            self.over = Over::Allow { rule, before };
+        }
     }
 
     /// The score's parts of every sign that is open.

@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use balefire_detect::{ControlServer, Summary};
+use balefire_detect::{Asked, ControlServer, MOST_ASKED, Shared, Summary};
 use balefire_pipeline::Snapshot;
 use balefire_report::{clean, thousands};
 use parking_lot::Mutex;
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::fill;
 use super::view::{Event, EventKind, Explained, Grade, HISTORY_S, Hour, Rate, View};
 use crate::output;
+use crate::service::now::Now;
 use crate::service::vitals::State;
 
 /// Events kept; the oldest go.
@@ -33,6 +34,10 @@ const MOST_HOSTS: usize = 256;
 /// Between two events on losses at one place: one that goes on is told of once a minute.
 const LOSS_EVERY_NS: i64 = 60_000_000_000;
 
+/// Between two questions to the workers for the evidence of what a console lists, and how long after the last console they are asked.
+const CURRENT_EVERY: Duration = Duration::from_secs(5);
+const WATCHED_FOR: Duration = Duration::from_secs(15);
+
 /// See the head of this file; clones share one board.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Board(Arc<Mutex<Record>>);
@@ -47,6 +52,15 @@ struct Record {
     lost_interfaces: Vec<String>,
     losses: [Loss; 3],
     words_seen: u64,
+    current: Current,
+}
+
+/// The best servers with the evidence of some seconds ago, while somebody looks.
+#[derive(Debug, Default)]
+struct Current {
+    looked: Option<Instant>,
+    asked: Option<(Instant, Asked)>,
+    servers: BTreeMap<String, ControlServer>,
 }
 
 /// Evidence of one server, of the hour it was last seen in.
@@ -85,6 +99,33 @@ impl Board {
         record.losses(snapshot, now_ns);
     }
 
+    /// Once a second, too: while a console looks, workers are asked for the evidence of the best servers now and then.
+    pub(crate) fn keep_current(&self, snapshot: &Snapshot, shared: &Shared) {
+        let mut record = self.0.lock();
+        let current = &mut record.current;
+        if current.looked.is_none_or(|looked| looked.elapsed() > WATCHED_FOR) {
+            (current.asked, current.servers) = (None, BTreeMap::new());
+            return;
+        }
+        if let Some((_, asked)) = current.asked.as_ref().filter(|(_, asked)| asked.is_answered()) {
+            let known = asked.servers().into_iter().map(|server| (fill::id(&server), server));
+            current.servers = known.collect();
+        }
+        if current
+            .asked
+            .as_ref()
+            .is_none_or(|(when, _)| when.elapsed() >= CURRENT_EVERY)
+        {
+            let about: Vec<(&ControlServer, &[_])> = snapshot
+                .servers
+                .iter()
+                .take(MOST_ASKED)
+                .map(|server| (server, &[][..]))
+                .collect();
+            current.asked = (!about.is_empty()).then(|| (Instant::now(), shared.ask(&about)));
+        }
+    }
+
     /// An hour was closed.
     pub(crate) fn hour(&self, summary: &Summary, kept: bool) {
         let mut record = self.0.lock();
@@ -108,32 +149,50 @@ impl Board {
     /// Everything a console shows.
     pub(crate) fn view(&self, state: &State) -> View {
         let mut view = fill::view(state, now_ns());
-        let record = self.0.lock();
+        let mut record = self.0.lock();
         view.rates = record.rates.iter().copied().collect();
         view.events = record.events.iter().cloned().collect();
         view.hour = record.hour.clone();
+        record.current.looked = Some(Instant::now());
         record.complete(&mut view);
         view
     }
 
     /// What is known of the server of this `id`; `None` where it is not suspected now, nor was in the hours remembered.
-    pub(crate) fn explain(&self, state: &State, id: &str) -> Option<Explained> {
+    /// `ask` brings the evidence of now; where workers do not answer, that of the last hour it was in stands.
+    pub(crate) fn explain(
+        &self,
+        state: &State,
+        id: &str,
+        ask: impl FnOnce(&[&ControlServer]) -> Now,
+    ) -> Option<Explained> {
         let servers = &state.snapshot.servers;
-        let now = servers.iter().find(|server| fill::id(server) == id);
+        let standing = servers.iter().find(|server| fill::id(server) == id);
+        // Before the lock: it takes its time.
+        let now = ask(standing.as_slice());
+        let said = now.servers.first().filter(|said| !said.evidence.is_empty());
         let record = self.0.lock();
         let proof = record.explained.get(id);
-        let mut explained = fill::explained(now, proof.map(|proof| &proof.server))?;
+        let known = said.or(proof.map(|proof| &proof.server));
+        let mut explained = fill::explained(standing, known)?;
+        if said.is_some() {
+            explained.now_ns = now.as_of_ns;
+        }
         explained.hour_ns = proof.map(|proof| (proof.start_ns, proof.end_ns));
-        explained.signs_total = proof.map_or(0, |proof| proof.signs);
+        explained.signs_total = match (said, proof) {
+            (Some(said), _) => said.evidence.len() as u64,
+            (None, Some(proof)) => proof.signs,
+            (None, None) => 0,
+        };
         Some(explained)
     }
 
     /// The answer to `top` and `top ID` on the control socket.
-    pub(crate) fn answer(&self, state: &State, id: &str) -> Value {
+    pub(crate) fn answer(&self, state: &State, id: &str, ask: impl FnOnce(&[&ControlServer]) -> Now) -> Value {
         let answer = if id.is_empty() {
             serde_json::to_value(self.view(state))
         } else {
-            match self.explain(state, id) {
+            match self.explain(state, id, ask) {
                 Some(explained) => serde_json::to_value(explained),
                 None => return failed(&format!("{} is not suspected now", clean(id))),
             }
@@ -158,13 +217,10 @@ impl Record {
     /// of its check-ins ago.
     fn complete(&self, view: &mut View) {
         for server in &mut view.servers {
-            let Some(proof) = self.explained.get(&server.id) else {
-                continue;
-            };
-            server.last_ns = server.last_ns.max(proof.server.last_ns);
-            server.check_ins = server.check_ins.max(proof.server.check_ins);
-            if let Some(sign) = proof.server.evidence.iter().find(|sign| sign.intel.is_none()) {
-                (server.interval_s, server.jitter) = (Some(sign.interval_s), Some(sign.jitter));
+            let proof = self.explained.get(&server.id).map(|proof| &proof.server);
+            // What is known now goes before what an hour knew.
+            for known in proof.into_iter().chain(self.current.servers.get(&server.id)) {
+                fill::complete(server, known);
             }
         }
         for host in &mut view.hosts {
@@ -339,13 +395,14 @@ mod tests {
         let view = board.view(&state);
         assert_eq!((view.servers[0].last_ns, view.servers[0].check_ins), (50, 12));
         assert_eq!(view.hosts[0].last_ns, 50);
-        let known = board.explain(&state, &id).unwrap();
+        let nobody = |_: &[&ControlServer]| Now::default();
+        let known = board.explain(&state, &id, nobody).unwrap();
         assert_eq!((known.hour_ns, known.signs_total), (Some((0, 60)), 9));
-        let answer = board.answer(&state, &id);
+        let answer = board.answer(&state, &id, nobody);
         assert_eq!(answer["server"]["id"], id);
-        let other = board.answer(&state, "192.0.2.9:1/tcp\u{1b}");
+        let other = board.answer(&state, "192.0.2.9:1/tcp\u{1b}", nobody);
         assert_eq!(other["error"], "192.0.2.9:1/tcp\u{fffd} is not suspected now");
-        assert_eq!(board.answer(&state, "")["schema"], "balefire-top/1");
+        assert_eq!(board.answer(&state, "", nobody)["schema"], "balefire-top/1");
     }
 
     #[test]

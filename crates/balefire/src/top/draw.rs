@@ -37,9 +37,10 @@ enter                      servers, hosts: how do we know? countries: its rows;
                            events: the whole text
 p                          pause: the screen stands still, nothing is missed
 e                          write the rows shown to a CSV file in this folder
+a                          allow the server: asks why, adds a rule to the allowlist
 ?  q  ^L  ^Z               this page; back, or quit; draw anew; to the shell
 
-Check-ins and last are as of the last judgement (each eighth more), or hour.
+Evidence is of now, as the one worker sees it that follows the host.
 A country is that of an address (hosting), never an actor.
 A host under two countries counts once in each and once in the total.";
 
@@ -61,8 +62,13 @@ pub(crate) fn render(view: &View, app: &mut App, look: Look, area: Rect) -> Buff
     tabs(&mut canvas, view, app);
     canvas.rule(2);
     let body = Rect::new(0, 3, area.width, area.height - FRAME_ROWS);
-    let lines = match &app.over {
-        Over::Nothing | Over::Filter(_) => None,
+    let over = match &app.over {
+        // The reason is typed in the last line; what was there stays.
+        Over::Allow { before, .. } => before,
+        over => over,
+    };
+    let lines = match over {
+        Over::Nothing | Over::Filter(_) | Over::Allow { .. } => None,
         Over::Help { .. } => Some(help(usize::from(area.width))),
         Over::Event { text, .. } => Some(plain(&evidence::wrapped(text, usize::from(area.width)).join("\n"))),
         Over::Evidence { known: None, id, .. } => Some(plain(&format!("asking for {id} ..."))),
@@ -336,10 +342,19 @@ fn foot(canvas: &mut Canvas<'_>, app: &App) {
             canvas.put(0, y, area.width, &prompt, Tint::Strong);
             return;
         }
-        Over::Evidence { .. } => "j k space b g G scroll   e export as CSV   q back",
+        Over::Allow { rule, .. } => {
+            let prompt = format!("allow {}, because: {}_", rule.words(), rule.reason);
+            let prompt = app.message.as_ref().unwrap_or(&prompt);
+            canvas.put(0, y, area.width, prompt, Tint::Strong);
+            return;
+        }
+        Over::Evidence { .. } => "j k space b g G scroll   a allow   e export as CSV   q back",
         Over::Help { .. } | Over::Event { .. } => "j k space b g G scroll   q back",
         Over::Nothing if app.page == Page::Overview => {
             "? help   q quit   1-5 tab pages   enter servers   e export   p pause"
+        }
+        Over::Nothing if matches!(app.page, Page::Servers | Page::Hosts) => {
+            "? help q quit / filter s sort r reverse enter open a allow e export p pause"
         }
         Over::Nothing => "? help  q quit  / filter  s sort  r reverse  enter open  e export  p pause",
     };

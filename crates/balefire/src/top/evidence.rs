@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use balefire_report::{csv_cell, date_time, duration, percent, score, seconds, thousands, time_of_day};
 
+use super::app::Allowing;
 use super::canvas::Tint;
 use super::view::{Explained, Server, Sign};
 
@@ -21,6 +22,8 @@ pub(crate) struct Line {
 const BINS_PER_OCTAVE: usize = balefire_detect::BINS_PER_OCTAVE;
 /// The last check-in times shown.
 const TIMES_SHOWN: usize = 10;
+/// Columns of the line of check-ins.
+const LINE_COLUMNS: usize = 64;
 /// Hosts named.
 const HOSTS_SHOWN: usize = 40;
 /// Columns that labels take.
@@ -33,19 +36,27 @@ pub(crate) fn page(known: &Explained, width: usize, marks: impl Fn(&[f64]) -> St
         lines: Vec::new(),
     };
     lines.head(&known.server);
-    match known.hour_ns {
-        Some((start_ns, end_ns)) => lines.labelled(
-            "evidence",
-            &format!("as of the hour {} to {}", date_time(start_ns), time_of_day(end_ns)),
+    let hour = |(start_ns, end_ns)| format!("the hour {} to {}", date_time(start_ns), time_of_day(end_ns));
+    let words = match (known.now_ns, known.hour_ns) {
+        (Some(now_ns), None) => format!(
+            "as of {}, as the worker that follows it sees it; no hour with it has closed",
+            date_time(now_ns)
         ),
-        None => lines.labelled(
-            "evidence",
-            "none yet: it is concluded over all workers when the hour is closed; until then class and score are those of one worker",
-        ),
-    }
+        (Some(now_ns), Some(closed)) => {
+            format!(
+                "as of {}, as the worker that follows it sees it; {} had it, too",
+                date_time(now_ns),
+                hour(closed)
+            )
+        }
+        (None, Some(closed)) => format!("as of {}: the workers have not answered since", hour(closed)),
+        (None, None) => "none: the workers have not answered, and no hour with it has closed".to_owned(),
+    };
+    lines.labelled("evidence", &words);
+    let until_ns = known.now_ns.or(known.hour_ns.map(|(_, end_ns)| end_ns));
     for sign in &known.signs {
         lines.blank();
-        lines.sign(sign, &marks);
+        lines.sign(sign, until_ns, &marks);
     }
     let more = known.signs_total.saturating_sub(known.signs.len() as u64);
     if more > 0 {
@@ -56,7 +67,10 @@ pub(crate) fn page(known: &Explained, width: usize, marks: impl Fn(&[f64]) -> St
     lines.hosts(known);
     lines.labelled(
         "allow",
-        &format!("balefire allow add {} --reason ...", allow_words(&known.server)),
+        &format!(
+            "key a, or: balefire allow add {} --reason ...",
+            rule(&known.server).words()
+        ),
     );
     lines.blank();
     lines.plain("Hosting country, not an actor. An address may be many machines, and a machine many addresses.");
@@ -90,13 +104,33 @@ pub(crate) fn csv(known: &Explained) -> String {
 }
 
 /// The server as a rule of the allowlist names it.
-fn allow_words(server: &Server) -> String {
-    match server.names.first() {
-        // The address is a relay's, which others use, too.
-        Some(name) if server.id.ends_with(&format!(" {name}")) => name.clone(),
-        _ if server.port > 0 => format!("{} --port {}", server.address, server.port),
-        _ => server.address.clone(),
+pub(crate) fn rule(server: &Server) -> Allowing {
+    let name = server.names.first();
+    // The address is a relay's, which others use, too.
+    let behind_relay = name.filter(|name| server.id.ends_with(&format!(" {name}")));
+    Allowing {
+        server: behind_relay.unwrap_or(&server.address).clone(),
+        port: Some(server.port).filter(|port| *port > 0 && behind_relay.is_none()),
+        reason: String::new(),
     }
+}
+
+/// Check-ins on a line from the first to `until_ns`, a mark in the column of each: even gaps are a clock, an empty end is one that stopped.
+pub(crate) fn line_of(times_ns: &[i64], until_ns: i64, columns: usize) -> String {
+    let Some(&first_ns) = times_ns.first() else {
+        return String::new();
+    };
+    let last_ns = times_ns.iter().copied().fold(until_ns, i64::max);
+    let span_ns = i128::from(last_ns) - i128::from(first_ns);
+    let mut line = vec!['.'; columns];
+    for time_ns in times_ns {
+        let since_ns = (i128::from(*time_ns) - i128::from(first_ns)).max(0);
+        let column = since_ns * (columns as i128 - 1) / span_ns.max(1);
+        if let Some(mark) = usize::try_from(column).ok().and_then(|column| line.get_mut(column)) {
+            *mark = '|';
+        }
+    }
+    line.into_iter().collect()
 }
 
 struct Lines {
@@ -160,7 +194,7 @@ impl Lines {
         );
     }
 
-    fn sign(&mut self, sign: &Sign, marks: &impl Fn(&[f64]) -> String) {
+    fn sign(&mut self, sign: &Sign, until_ns: Option<i64>, marks: &impl Fn(&[f64]) -> String) {
         let kind = sign.kind.replace('_', " ");
         let by = sign
             .name
@@ -195,7 +229,7 @@ impl Lines {
         }
         self.intervals(sign, marks);
         self.hours(sign, marks);
-        self.times(sign);
+        self.times(sign, until_ns);
         self.parts(sign);
         if sign.listed.is_empty() && sign.innocent.is_empty() {
             self.labelled(
@@ -248,13 +282,22 @@ impl Lines {
         }
     }
 
-    fn times(&mut self, sign: &Sign) {
+    /// The last check-ins as a line in time, and as times.
+    fn times(&mut self, sign: &Sign, until_ns: Option<i64>) {
         let skipped = sign.recent_ns.len().saturating_sub(TIMES_SHOWN);
         let times: Vec<String> = sign.recent_ns[skipped..]
             .iter()
             .map(|&time_ns| time_of_day(time_ns))
             .collect();
-        if !times.is_empty() {
+        if let (Some(first), Some(last)) = (sign.recent_ns.first(), sign.recent_ns.last()) {
+            let until_ns = until_ns.map_or(*last, |until_ns| until_ns.max(*last));
+            let columns = self.width.saturating_sub(LABEL).min(LINE_COLUMNS);
+            let (from, until) = (time_of_day(*first), time_of_day(until_ns));
+            self.cut(
+                "  check-ins",
+                &format!("{from:<0$}{until}", columns.saturating_sub(until.len())),
+            );
+            self.cut("", &line_of(&sign.recent_ns, until_ns, columns));
             self.labelled("  last", &times.join(" "));
         }
     }
@@ -369,6 +412,36 @@ mod tests {
         assert_eq!(wrapped("abcdefghijkl mn", 8), ["abcdefgh", "ijkl mn"]);
         assert_eq!(wrapped("", 8), [""]);
         assert_eq!(wrapped("a\n\nb", 8), ["a", "", "b"]);
+    }
+
+    #[test]
+    fn check_ins_stand_where_they_were() {
+        let times = [100, 110, 120, 130];
+        assert_eq!(line_of(&times, 130, 7), "|.|.|.|");
+        assert_eq!(line_of(&times, 160, 7), "||||...", "silence since");
+        assert_eq!(line_of(&[5], 5, 3), "|..");
+        assert_eq!(line_of(&[], 5, 3), "");
+        assert_eq!(line_of(&[i64::MIN, i64::MAX], 0, 3), "|.|");
+        assert_eq!(line_of(&[7, 3], 9, 1), "|");
+    }
+
+    #[test]
+    fn a_rule_names_the_server_or_behind_a_relay_its_name() {
+        let server = Server {
+            id: "192.0.2.9:3128/tcp mail.example".to_owned(),
+            address: "192.0.2.9".to_owned(),
+            port: 3128,
+            names: vec!["mail.example".to_owned()],
+            ..Server::default()
+        };
+        assert_eq!(rule(&server).words(), "mail.example");
+        let direct = Server {
+            id: "192.0.2.9:3128/tcp".to_owned(),
+            ..server
+        };
+        assert_eq!(rule(&direct).words(), "192.0.2.9 --port 3128");
+        let pinged = Server { port: 0, ..direct };
+        assert_eq!(rule(&pinged).words(), "192.0.2.9");
     }
 
     #[test]

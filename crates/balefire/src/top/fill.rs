@@ -117,26 +117,36 @@ pub(crate) fn hour(summary: &Summary) -> Hour {
     }
 }
 
-/// As it stands, and as it stood when its hour was closed.
+/// As it stands, and with its evidence: of now, or of when its hour was closed.
 pub(crate) fn explained(now: Option<&ControlServer>, then: Option<&ControlServer>) -> Option<Explained> {
     let shown = now.or(then)?;
     let signs = then.map(|then| &then.evidence[..]).unwrap_or_default();
     let mut of_server = server(shown);
     if let Some(then) = then {
-        of_server.last_ns = of_server.last_ns.max(then.last_ns);
-        of_server.check_ins = of_server.check_ins.max(then.check_ins);
-    }
-    if let Some(best) = signs.iter().find(|sign| sign.intel.is_none()) {
-        (of_server.interval_s, of_server.jitter) = (Some(best.interval_s), Some(best.jitter));
+        complete(&mut of_server, then);
     }
     Some(Explained {
         server: of_server,
         hosts: shown.hosts.iter().take(MOST_HOSTS).map(Address::to_string).collect(),
         // The board knows.
+        now_ns: None,
         hour_ns: None,
         signs: signs.iter().map(sign).collect(),
         signs_total: 0,
     })
+}
+
+/// What evidence knows better than the registry, which has the last judgement.
+pub(crate) fn complete(server: &mut Server, known: &ControlServer) {
+    server.last_ns = server.last_ns.max(known.last_ns);
+    server.check_ins = server.check_ins.max(known.check_ins);
+    for sign in &known.evidence {
+        server.last_ns = server.last_ns.max(sign.last_ns);
+    }
+    if let Some(best) = known.evidence.iter().find(|sign| sign.intel.is_none()) {
+        (server.interval_s, server.jitter) = (Some(best.interval_s), Some(best.jitter));
+        server.recent_ns.clone_from(&best.recent_ns);
+    }
 }
 
 fn server(found: &ControlServer) -> Server {
@@ -159,6 +169,7 @@ fn server(found: &ControlServer) -> Server {
         last_ns: found.last_ns,
         interval_s: None,
         jitter: None,
+        recent_ns: Vec::new(),
     }
 }
 
@@ -375,6 +386,7 @@ mod tests {
         Evidence {
             kind: EvidenceKind::ConnectionBeacon,
             host: Address::v4([10, 0, 0, 1]),
+            flow: None,
             name: None,
             addresses: Vec::new(),
             ports: vec![443],

@@ -27,12 +27,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use balefire_detect::ControlServer;
 use serde::de::DeserializeOwned;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 pub(crate) use self::board::Board;
 pub(crate) use self::terminal::{hindrance, restore};
 
+pub(crate) use self::app::Allowing;
 use self::screen::{Quitting, Source};
 use self::view::{Explained, SCHEMA, View};
 use crate::exit::{Exit, Failure};
@@ -104,10 +106,20 @@ impl Source for Attached {
             Err("the service's answer is of an other server".to_owned())
         }
     }
+
+    fn allow(&mut self, rule: &Allowing) -> Result<String, String> {
+        let done = ctl::allow(&self.socket, &rule.clone().into()).map_err(|failure| failure.to_string())?;
+        // What could not be read is what the rule waits for.
+        let failed = done["failed"][0].as_str().or(done["added"].as_str());
+        Ok(balefire_report::clean(failed.unwrap_or("added")))
+    }
 }
 
+/// What `a` does in the program's own console: adds a rule, and puts it in force.
+pub(crate) type Allow = Box<dyn Fn(&Allowing) -> Result<String, String> + Send>;
+
 /// This very process.
-struct Own(Vitals);
+struct Own(Vitals, Allow);
 
 impl Source for Own {
     fn view(&mut self) -> Result<View, String> {
@@ -115,8 +127,13 @@ impl Source for Own {
     }
 
     fn explain(&mut self, id: &str) -> Result<Explained, String> {
-        let explained = self.0.board().explain(&self.0.state(), id);
+        let ask = |servers: &[&ControlServer]| self.0.evidence_now(servers);
+        let explained = self.0.board().explain(&self.0.state(), id, ask);
         explained.ok_or_else(|| "it is not suspected any more".to_owned())
+    }
+
+    fn allow(&mut self, rule: &Allowing) -> Result<String, String> {
+        (self.1)(rule)
     }
 }
 
@@ -130,9 +147,9 @@ pub(crate) struct Shown {
 impl Shown {
     /// Takes the terminal for the program's own run; quitting ends the run as SIGINT does. A terminal that goes away ends the
     /// console, not the run.
-    pub(crate) fn beside(vitals: &Vitals) -> Result<Self, Failure> {
+    pub(crate) fn beside(vitals: &Vitals, allow: Allow) -> Result<Self, Failure> {
         let end = Arc::new(AtomicBool::new(false));
-        let (source, ending) = (Box::new(Own(vitals.clone())), Arc::clone(&end));
+        let (source, ending) = (Box::new(Own(vitals.clone(), allow)), Arc::clone(&end));
         let body = move || {
             if let Err(error) = screen::show(source, terminal::look(), Quitting::Interrupts, &ending) {
                 output::complain(&format!("the console's terminal: {error}; the tap goes on without it"));

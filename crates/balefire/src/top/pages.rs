@@ -8,8 +8,12 @@ use std::collections::BTreeMap;
 use balefire_report::{date_time, duration, percent, rfc3339, score, seconds};
 
 use super::canvas::Tint;
+use super::evidence::line_of;
 use super::sheet::{Cell, Column, Order, Row, Sheet};
 use super::view::{Country, EventKind, Server, View};
+
+/// Columns of the line of check-ins.
+const RHYTHM_COLUMNS: usize = 34;
 
 /// In the order of their keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,6 +94,7 @@ fn servers(view: &View) -> Sheet {
         Column::number("check-ins", "check_ins", 9, 4),
         Column::number("since", "first", 9, 9),
         Column::number("last", "last", 9, 8),
+        Column::text("last check-ins, to now", "", 34, 34, 10),
     ];
     let now_ns = now_ns(view);
     let rows = view.servers.iter().map(|server| Row {
@@ -117,6 +122,10 @@ fn servers(view: &View) -> Sheet {
             Cell::count(server.check_ins),
             ago(now_ns, server.first_ns),
             ago(now_ns, server.last_ns),
+            Cell {
+                text: line_of(&server.recent_ns, now_ns, RHYTHM_COLUMNS),
+                ..Cell::missing()
+            },
         ],
     });
     Sheet {

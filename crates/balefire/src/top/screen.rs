@@ -17,7 +17,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::app::{Action, App};
+use super::app::{Action, Allowing, App};
 use super::canvas::Look;
 use super::draw;
 use super::keys::Keyboard;
@@ -26,6 +26,8 @@ use super::view::{Explained, View};
 
 /// Between two views.
 const EVERY: Duration = Duration::from_secs(1);
+/// Between two questions for the evidence that is open.
+const AGAIN_EVERY: Duration = Duration::from_secs(5);
 /// Between two looks at everything that is no key.
 const NAP: Duration = Duration::from_millis(100);
 
@@ -33,6 +35,14 @@ const NAP: Duration = Duration::from_millis(100);
 pub(crate) trait Source: Send {
     fn view(&mut self) -> Result<View, String>;
     fn explain(&mut self, id: &str) -> Result<Explained, String>;
+    /// Adds a rule to the allowlist in force; says what came of it.
+    fn allow(&mut self, rule: &Allowing) -> Result<String, String>;
+}
+
+/// What is asked of it beside views.
+enum Question {
+    Explain(String),
+    Allow(Allowing),
 }
 
 /// What quitting is.
@@ -47,6 +57,7 @@ pub(crate) enum Quitting {
 enum News {
     View(Box<Result<View, String>>),
     Explained(String, Box<Result<Explained, String>>),
+    Said(String),
 }
 
 /// Shows views until the person quits or `end` is set.
@@ -68,6 +79,7 @@ pub(crate) fn show(source: Box<dyn Source>, look: Look, quitting: Quitting, end:
         app: App::default(),
         view: Arc::default(),
         questions,
+        explained: Instant::now(),
         is_ending: false,
     };
     let mut keyboard = Keyboard::default();
@@ -78,6 +90,7 @@ pub(crate) fn show(source: Box<dyn Source>, look: Look, quitting: Quitting, end:
             screen.learn(news);
             changed = true;
         }
+        screen.explain_again();
         let size = screen.terminal.size()?;
         if changed || size != drawn_size {
             screen.draw()?;
@@ -98,7 +111,7 @@ pub(crate) fn show(source: Box<dyn Source>, look: Look, quitting: Quitting, end:
 }
 
 /// Asks for a view a second, and for whatever else is wanted, until nobody listens.
-fn ask(mut source: Box<dyn Source>, questions: &Receiver<String>, answers: &Sender<News>) {
+fn ask(mut source: Box<dyn Source>, questions: &Receiver<Question>, answers: &Sender<News>) {
     let mut next = Instant::now();
     loop {
         let now = Instant::now();
@@ -107,10 +120,11 @@ fn ask(mut source: Box<dyn Source>, questions: &Receiver<String>, answers: &Send
             News::View(Box::new(source.view()))
         } else {
             match questions.recv_timeout(next - now) {
-                Ok(id) => {
+                Ok(Question::Explain(id)) => {
                     let answer = Box::new(source.explain(&id));
                     News::Explained(id, answer)
                 }
+                Ok(Question::Allow(rule)) => News::Said(source.allow(&rule).unwrap_or_else(|why| why)),
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -129,7 +143,9 @@ struct Screen {
     quitting: Quitting,
     app: App,
     view: Arc<View>,
-    questions: Sender<String>,
+    questions: Sender<Question>,
+    /// When the evidence that is shown was asked for.
+    explained: Instant,
     /// The program was asked to end.
     is_ending: bool,
 }
@@ -149,6 +165,18 @@ impl Screen {
                 Err(why) => self.app.trouble = Some(format!("no answer, what you see is old: {why}")),
             },
             News::Explained(id, answer) => self.app.explained(&id, *answer),
+            News::Said(words) => self.app.message = Some(words),
+        }
+    }
+
+    /// What is open is kept as it is now.
+    fn explain_again(&mut self) {
+        if self.explained.elapsed() < AGAIN_EVERY {
+            return;
+        }
+        if let Some(id) = self.app.explained_id() {
+            self.explained = Instant::now();
+            let _ = self.questions.send(Question::Explain(id.to_owned()));
         }
     }
 
@@ -184,8 +212,13 @@ impl Screen {
             }
             Action::Redraw => self.terminal.clear()?,
             Action::Explain(id) => {
+                self.explained = Instant::now();
                 // The thread lives as long as this sender.
-                let _ = self.questions.send(id);
+                let _ = self.questions.send(Question::Explain(id));
+            }
+            Action::Allow(rule) => {
+                self.app.message = Some(format!("allowing {} ...", rule.words()));
+                let _ = self.questions.send(Question::Allow(rule));
             }
             Action::Export(what, text) => self.app.message = Some(export(&self.shown(), &what, &text)),
         }

@@ -10,7 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
-use super::app::{Action, App, Key, Over};
+use super::app::{Action, Allowing, App, Key, Over};
 use super::canvas::Look;
 use super::draw::render;
 use super::pages::Page;
@@ -293,6 +293,56 @@ fn an_answer_that_nobody_waits_for_any_more_is_dropped() {
     app.explained("198.51.100.17:443/tcp", Err("not suspected now".to_owned()));
     assert!(matches!(app.over, Over::Nothing));
     assert!(screen(&mut app, LOOK, 80, 24).contains("not suspected now"));
+}
+
+/// A reason is asked for, and asked for again; what was open comes back.
+#[test]
+fn a_server_is_allowed_with_a_reason() {
+    let mut app = after(&chars("2jja"));
+    let page = screen(&mut app, LOOK, 80, 24);
+    assert!(
+        page.contains("allow 203.0.113.80 --port 8443, because: _") && page.contains("row 3 of 7"),
+        "{page}"
+    );
+    assert!(press(&mut app, &[Key::Enter]).is_empty());
+    assert!(screen(&mut app, LOOK, 80, 24).contains("a rule needs its reason"));
+    // Letters that are keys elsewhere are letters here.
+    let done = press(
+        &mut app,
+        &[&chars("our quay")[..], &[Key::Backspace, Key::Char('d'), Key::Enter]].concat(),
+    );
+    let rule = Allowing {
+        server: "203.0.113.80".to_owned(),
+        port: Some(8443),
+        reason: "our quad".to_owned(),
+    };
+    assert_eq!(
+        (&done[..], &app.over),
+        (&[Action::Allow(rule.clone())][..], &Over::Nothing)
+    );
+    // Of a host it is the best of its servers.
+    let Over::Allow { rule: best, .. } = after(&chars("3jjjjja")).over else {
+        panic!("no reason is asked for");
+    };
+    assert!(view().servers.iter().any(|server| server.address == best.server));
+    let mut app = after(&chars("2"));
+    press(&mut app, &[Key::Enter]);
+    app.explained("198.51.100.17:443/tcp", Ok(explained()));
+    press(&mut app, &chars("a"));
+    let page = screen(&mut app, LOOK, 80, 24);
+    assert!(
+        page.contains("because: _") && page.contains("connection beacon of 10.1.0.8"),
+        "{page}"
+    );
+    // An answer that comes meanwhile is taken, and a refusal says so and closes nothing.
+    app.explained("198.51.100.17:443/tcp", Ok(explained()));
+    press(&mut app, &[Key::Escape]);
+    assert_eq!(app.explained_id(), Some("198.51.100.17:443/tcp"));
+    app.explained("198.51.100.17:443/tcp", Err("not suspected now".to_owned()));
+    assert!(app.explained_id().is_some() && app.message.as_deref() == Some("not suspected now"));
+    for page in ["1a", "4a", "5a"] {
+        assert_eq!(after(&chars(page)).over, Over::Nothing);
+    }
 }
 
 #[test]

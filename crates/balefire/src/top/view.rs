@@ -169,9 +169,11 @@ pub(crate) struct Server {
     pub(crate) check_ins: u64,
     pub(crate) first_ns: i64,
     pub(crate) last_ns: i64,
-    /// Of its best evidence, once an hour with it was closed.
+    /// Of its best evidence, of now or of the last hour with it.
     pub(crate) interval_s: Option<f64>,
     pub(crate) jitter: Option<f64>,
+    /// Its last check-ins, at most 16.
+    pub(crate) recent_ns: Vec<i64>,
 }
 
 /// [`Class`] with a form in JSON.
@@ -291,7 +293,9 @@ pub(crate) struct Explained {
     pub(crate) server: Server,
     /// Controlled hosts, the first of them.
     pub(crate) hosts: Vec<String>,
-    /// Begin and end of the hour that the evidence is of; `None` where none was closed since the server is suspected.
+    /// Packet time of the moment that the evidence is of; `None` where workers did not answer, and it is of the hour.
+    pub(crate) now_ns: Option<i64>,
+    /// Begin and end of the last hour it was in; `None` where none was closed since the server is suspected.
     pub(crate) hour_ns: Option<(i64, i64)>,
     /// Best first.
     pub(crate) signs: Vec<Sign>,

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use balefire_archive::{Answer, Question, SQLITE, Sqlite, Store, Value, find, queries};
+use proptest::prelude::*;
 use serde_json::Value as Json;
 
 use crate::bench::{Bench, balefire, complaint_of, output_of};
@@ -166,6 +167,33 @@ fn hours_add_up_to_what_was_printed() {
     }
 }
 
+proptest! {
+    // Each case makes a capture and reads it twice.
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The hours of made-up traffic, read one by one and merged, are one pass over all of it: whatever its beacons, wherever hours part it.
+    #[test]
+    fn hours_of_any_traffic_add_up(
+        seed in 0u64..1_000_000,
+        hosts in 4u32..9,
+        start in (0u32..60, 1u32..5),
+        beacons in prop::collection::vec((20u32..900, 0usize..4, 0usize..3, 1u32..4), 0..4),
+    ) {
+        let bench = Bench::new();
+        let capture = bench.path("any.pcap");
+        let beacon = |(interval_s, country, name, hosts): &(u32, usize, usize, u32)| {
+            let country = ["NL", "US", "SE", "KR"][*country];
+            let name = ["", ",name=a.example.net", ",name=b.example.net"][*name];
+            ["--beacon".to_owned(), format!("interval={interval_s},jitter=0.2,country={country},hosts={hosts}{name}")]
+        };
+        let start = ["--start".to_owned(), format!("2026-03-02T00:{:02}:00Z", start.0), "--duration".to_owned(), format!("{}h", start.1)];
+        let mut command = balefire(&["synth", "--seed", &seed.to_string(), "--hosts", &hosts.to_string()]);
+        command.args(start).args(beacons.iter().flat_map(beacon)).arg("--out").arg(&capture).assert().success();
+        let printed = read(&capture, &bench.path("out"), &["--suspected", "0.4"]);
+        prop_assert_eq!(archived(&bench.path("out")), printed);
+    }
+}
+
 #[test]
 fn an_archive_does_not_depend_on_workers_or_on_being_read_again() {
     let bench = Bench::new();
@@ -218,6 +246,32 @@ fn two_taps_that_see_the_same_count_once() {
     );
     let checked = output_of(balefire(&["archive", "check", "--archive"]).arg(bench.path("all")), 0);
     assert!(checked.contains("10 good, 0 not"), "{checked}");
+}
+
+#[test]
+fn a_late_revision_counts_whichever_comes_first() {
+    let bench = Bench::new();
+    let capture = bench.capture();
+    // The sensor's first words on its hours are of a capture cut short, its later ones of the whole.
+    let bytes = fs::read(&capture).unwrap();
+    let cut = bench.file("cut.pcap", &bytes[..bytes.len() / 2]);
+    for (folders, capture, code) in [(&["early", "late"][..], &cut, 3), (&["late"][..], &capture, 0)] {
+        for folder in folders {
+            let mut command = balefire(&["read", "--quiet", "--sensor", "tap1", "--output"]);
+            output_of(command.arg(bench.path(folder)).arg(capture), code);
+        }
+    }
+    let report = |name: &str| output_of(balefire(&["report", "--archive"]).arg(bench.path(name)), 0);
+    assert_ne!(report("early"), report("late"));
+    let wanted = archived(&bench.path("late"));
+    for (name, order) in [("one", ["early", "late", "late"]), ("two", ["late", "early", "early"])] {
+        for from in order {
+            let mut command = balefire(&["archive", "import", "--archive"]);
+            output_of(command.arg(bench.path(name)).arg(bench.path(from)), 0);
+        }
+        assert_eq!(archived(&bench.path(name)), wanted, "{order:?}");
+    }
+    assert_eq!((report("one"), report("two")), (report("late"), report("late")));
 }
 
 #[test]

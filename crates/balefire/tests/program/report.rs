@@ -161,7 +161,11 @@ fn every_table_is_what_counting_by_hand_says() {
         )
     };
 
-    assert_eq!(pick(by(&document, "totals", "place")["abroad"]), distinct(&now));
+    let abroad = by(&document, "totals", "place")["abroad"];
+    assert_eq!(pick(abroad), distinct(&now));
+    let networks: BTreeSet<String> = now.iter().map(|row| hours::host_address(&PLAN, row.host).1).collect();
+    assert!(networks.iter().any(|network| network.ends_with("::/64")) && networks.len() < distinct(&now).1);
+    assert_eq!(abroad["host_networks"], networks.len());
     let by_country = by(&document, "countries_by_hosts", "country");
     let countries: BTreeSet<&str> = now.iter().map(|row| country_of[usize::from(row.server)]).collect();
     assert_eq!(by_country.len(), countries.len());

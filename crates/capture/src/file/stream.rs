@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::os::fd::AsFd;
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::gzip::Gzip;
@@ -159,16 +160,29 @@ impl Stream {
     pub(super) fn append(&mut self, bytes: &mut Vec<u8>, room: usize) -> io::Result<usize> {
         match &mut self.kind {
             Kind::File(file, taken_bytes) => {
-                // Room that the buffer has not got would make it grow beyond a block.
-                let room = room.min(bytes.capacity() - bytes.len());
                 let before = bytes.len();
-                let result = file.take(room as u64).read_to_end(bytes);
+                let result = append_file(file, bytes, room);
                 *taken_bytes += (bytes.len() - before) as u64;
                 result
             }
             Kind::Reader(reader) => append_steps(reader, bytes, room),
             Kind::Gzip(reader) => append_steps(reader, bytes, room),
             Kind::Zstd(reader) => append_steps(reader, bytes, room),
+        }
+    }
+}
+
+/// One read into what the buffer has free, which needs no initialising.
+fn append_file(file: &mut File, bytes: &mut Vec<u8>, room: usize) -> io::Result<usize> {
+    let free = bytes.capacity() - bytes.len();
+    if room < free {
+        // Less is wanted than is free: read to the end of what is wanted, in pieces that begin small.
+        return file.take(room as u64).read_to_end(bytes);
+    }
+    loop {
+        match rustix::io::read(&*file, spare_capacity(bytes)) {
+            Err(rustix::io::Errno::INTR) => {}
+            result => return Ok(result?),
         }
     }
 }

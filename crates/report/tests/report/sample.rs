@@ -132,6 +132,7 @@ pub(crate) fn evidence(host: Address, name: Option<&str>, score: f64) -> Evidenc
     Evidence {
         kind: EvidenceKind::ConnectionBeacon,
         host,
+        flow: None,
         name: name.map(str::to_owned),
         addresses: vec![Address::v4([104, 248, 234, 238])],
         ports: vec![80],

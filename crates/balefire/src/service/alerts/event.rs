@@ -3,9 +3,11 @@
 //! In: a server, one of its hosts, what is new. Out: JSON in one line, times of packets in UTC. Texts from the wire are made
 //! harmless. Not its job: where it goes (`outputs`).
 
-use balefire_detect::{Address, Class, ControlServer, Evidence};
+use balefire_detect::{Address, Class, ControlServer, Evidence, Flow, Transport};
 use balefire_report::{clean, rfc3339};
 use serde::Serialize;
+
+use super::community::community_id;
 
 /// What is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,42 +32,59 @@ pub(super) enum Standing {
 pub(crate) struct Event {
     timestamp: String,
     event_type: &'static str,
-    src_ip: Option<String>,
-    dest_ip: String,
-    dest_port: u16,
-    proto: String,
-    balefire: Details,
+    pub(super) src_ip: Option<String>,
+    /// Of the last connection to that server; `None` where it is not known, or the protocol has none.
+    pub(super) src_port: Option<u16>,
+    pub(super) dest_ip: String,
+    pub(super) dest_port: u16,
+    pub(super) proto: String,
+    /// Of that connection.
+    pub(super) community_id: Option<String>,
+    pub(super) balefire: Details,
     #[serde(skip)]
     class: Class,
+    /// Of the timestamp, milliseconds.
+    #[serde(skip)]
+    pub(super) time_ms: i64,
 }
 
 #[derive(Debug, Serialize)]
-struct Details {
-    kind: &'static str,
-    standing: &'static str,
-    sensor: String,
-    class: &'static str,
+pub(super) struct Details {
+    pub(super) kind: &'static str,
+    pub(super) standing: &'static str,
+    pub(super) sensor: String,
+    pub(super) class: &'static str,
     class_before: Option<&'static str>,
-    score: f64,
-    names: Vec<String>,
-    hosting_country: String,
+    pub(super) score: f64,
+    pub(super) names: Vec<String>,
+    pub(super) hosting_country: String,
     behind_relay: bool,
     hosts: u64,
-    check_ins: u64,
+    pub(super) check_ins: u64,
     first: String,
     last: String,
-    evidence: Option<Sign>,
+    pub(super) evidence: Option<Sign>,
+    /// The last connection, where it went elsewhere: to the relay, to another address of the server.
+    via: Option<Via>,
     suppressed_before: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Via {
+    src_port: u16,
+    dest_ip: String,
+    dest_port: u16,
+    community_id: String,
 }
 
 /// The best evidence against the host.
 #[derive(Debug, Serialize)]
-struct Sign {
-    kind: &'static str,
-    interval_s: f64,
-    jitter: f64,
+pub(super) struct Sign {
+    pub(super) kind: &'static str,
+    interval_s: Option<f64>,
+    jitter: Option<f64>,
     check_ins: u64,
-    why: Vec<String>,
+    pub(super) why: Vec<String>,
 }
 
 /// Names and reasons in an alert: what a person reads, and a syslog datagram takes (RFC 5424 asks receivers for 2,048 bytes).
@@ -83,6 +102,11 @@ impl Event {
     ) -> Self {
         let evidence = server.evidence.iter().find(|evidence| Some(evidence.host) == host);
         let code = server.country.code();
+        let time_ns = evidence.map_or(server.last_ns, |evidence| evidence.last_ns);
+        let flow = evidence.and_then(|evidence| evidence.flow);
+        let is_of_server = |flow: &Flow| (flow.server, flow.port) == (server.address, server.port);
+        let direct = flow.filter(is_of_server);
+        let named = |flow: Flow| host.map(|host| id_of(host, &flow));
         let details = Details {
             kind: match kind {
                 Kind::Finding => "finding",
@@ -107,17 +131,28 @@ impl Event {
             first: rfc3339(server.first_ns),
             last: rfc3339(server.last_ns),
             evidence: evidence.map(Sign::new),
+            via: flow.filter(|flow| !is_of_server(flow)).and_then(|flow| {
+                Some(Via {
+                    src_port: flow.client_port,
+                    dest_ip: flow.server.to_string(),
+                    dest_port: flow.port,
+                    community_id: named(flow)?,
+                })
+            }),
             suppressed_before,
         };
         Self {
-            timestamp: rfc3339(evidence.map_or(server.last_ns, |evidence| evidence.last_ns)),
+            timestamp: rfc3339(time_ns),
             event_type: "balefire",
             src_ip: host.map(|host| host.to_string()),
+            src_port: direct.filter(has_ports).map(|flow| flow.client_port),
             dest_ip: server.address.to_string(),
             dest_port: server.port,
             proto: server.transport.name().to_ascii_uppercase(),
+            community_id: direct.and_then(named),
             balefire: details,
             class: server.class,
+            time_ms: time_ns.div_euclid(1_000_000),
         }
     }
 
@@ -136,20 +171,29 @@ impl Event {
     }
 }
 
+fn id_of(host: Address, flow: &Flow) -> String {
+    community_id((host, flow.client_port), (flow.server, flow.port), flow.transport)
+}
+
+/// Of ICMP a flow has a type and a code in their place.
+fn has_ports(flow: &Flow) -> bool {
+    matches!(flow.transport, Transport::TCP | Transport::UDP)
+}
+
 impl Sign {
     fn new(evidence: &Evidence) -> Self {
+        // What only a list knows has no timing.
+        let timed = evidence.intel.is_none();
+        let listed = evidence.intel.iter().flat_map(|sign| &sign.matches);
+        let listed = listed.map(|entry| clean(&format!("{} in {} line {}", entry.indicator, entry.list, entry.line)));
+        let reasons = evidence.parts.iter().filter(|part| part.log_odds > 0.0);
+        let reasons = reasons.map(|part| clean(&part.text));
         Self {
             kind: evidence.kind.name(),
-            interval_s: rounded(evidence.interval_s, 1e3),
-            jitter: rounded(evidence.jitter, 1e4),
+            interval_s: timed.then(|| rounded(evidence.interval_s, 1e3)),
+            jitter: timed.then(|| rounded(evidence.jitter, 1e4)),
             check_ins: evidence.check_ins,
-            why: evidence
-                .parts
-                .iter()
-                .filter(|part| part.log_odds > 0.0)
-                .take(MOST_REASONS)
-                .map(|part| clean(&part.text))
-                .collect(),
+            why: listed.chain(reasons).take(MOST_REASONS).collect(),
         }
     }
 }

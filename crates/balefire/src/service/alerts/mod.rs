@@ -1,10 +1,13 @@
 //! Alerts: one JSON line for every finding (a host and the server that controls it) and every change of a server's class.
 //!
 //! In: the registry as it stands, once a second, and finished hours. Out: [`Event`]s to a file, standard output or syslog. A
-//! finding is told when it is first seen, and not again; the hour that confirms it tells only what is new. At most so many
+//! finding is told when it is first seen, and not again; the hour that confirms it tells only what is new. What is new is first
+//! asked about, so that its alert has the evidence of that moment: it waits a second for it, three at the most. At most so many
 //! alerts per server and hour of wall time: the rest is counted, and the next alert of that server says how many. Not
 //! its job: deciding what is a finding (`detect`).
 
+mod cef;
+mod community;
 mod event;
 mod memory;
 mod orders;
@@ -14,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use balefire_detect::{Address, Class, ControlServer, State, Summary, Transport};
+use balefire_detect::{Address, Asked, Class, ControlServer, Shared, State, Summary, Transport};
 use balefire_pipeline::Snapshot;
 
 pub(crate) use self::event::Event;
@@ -34,6 +37,12 @@ const MOST_HOSTS: usize = 4096;
 /// The time over which alerts of a server are counted.
 const WINDOW: Duration = Duration::from_secs(3600);
 
+/// Snapshots that an alert waits for the workers' evidence; then it is told without.
+const PATIENCE: u32 = 3;
+
+/// New hosts of a server that are asked about by name.
+const MOST_ASKED_HOSTS: usize = 32;
+
 /// What tells servers apart; behind a relay the name does.
 type ServerKey = (Address, u16, Transport, Option<String>);
 
@@ -48,6 +57,14 @@ struct Told {
     suppressed: u64,
 }
 
+/// News that wait for their evidence.
+#[derive(Debug)]
+struct Waiting {
+    asked: Asked,
+    servers: BTreeSet<ServerKey>,
+    snapshots: u32,
+}
+
 /// See the head of this file.
 #[derive(Debug)]
 pub(crate) struct Alerts {
@@ -57,6 +74,9 @@ pub(crate) struct Alerts {
     outputs: Outputs,
     counts: AlertCounts,
     vitals: Vitals,
+    /// Whom to ask for evidence; without it live alerts have none.
+    shared: Option<Arc<Shared>>,
+    waiting: Option<Waiting>,
 }
 
 impl Alerts {
@@ -69,7 +89,15 @@ impl Alerts {
             outputs,
             counts: AlertCounts::default(),
             vitals,
+            shared: None,
+            waiting: None,
         }
+    }
+
+    /// Asks these workers for evidence.
+    pub(crate) fn asking(mut self, shared: &Arc<Shared>) -> Self {
+        self.shared = Some(Arc::clone(shared));
+        self
     }
 
     /// Remembers what was told before a restart; what cannot be read is told again.
@@ -87,9 +115,61 @@ impl Alerts {
         }
     }
 
+    /// What is new since the last snapshot is asked about, and told with what has come.
+    fn look_live(&mut self, servers: &[ControlServer], shared: &Shared, now: Instant) {
+        if let Some(mut waiting) = self.waiting.take() {
+            waiting.snapshots += 1;
+            if !waiting.asked.is_answered() && waiting.snapshots < PATIENCE {
+                self.waiting = Some(waiting);
+                return;
+            }
+            self.tell(servers, &waiting, now);
+        }
+        let news: Vec<(&ControlServer, Vec<Address>)> = servers
+            .iter()
+            .filter_map(|server| Some((server, self.news(server, now)?)))
+            .collect();
+        if !news.is_empty() {
+            let about: Vec<_> = news.iter().map(|(server, hosts)| (*server, &hosts[..])).collect();
+            self.waiting = Some(Waiting {
+                asked: shared.ask(&about),
+                servers: news.iter().map(|(server, _)| key(server)).collect(),
+                snapshots: 0,
+            });
+        }
+    }
+
+    fn tell(&mut self, servers: &[ControlServer], waiting: &Waiting, now: Instant) {
+        let asked = waiting.asked.servers().into_iter();
+        let mut evidence: BTreeMap<_, _> = asked.map(|server| (key(&server), server.evidence)).collect();
+        let told: Vec<ControlServer> = servers
+            .iter()
+            .filter(|server| waiting.servers.contains(&key(server)))
+            .map(|server| ControlServer {
+                evidence: evidence.remove(&key(server)).unwrap_or_default(),
+                ..server.clone()
+            })
+            .collect();
+        self.look(&told, Standing::Live, now);
+    }
+
+    /// Whether there is something to tell of a server, and its new hosts, some of them where they are many.
+    fn news(&mut self, server: &ControlServer, now: Instant) -> Option<Vec<Address>> {
+        let Some(told) = self.told.get_mut(&key(server)) else {
+            return Some(server.hosts.iter().take(MOST_ASKED_HOSTS).copied().collect());
+        };
+        told.seen = now;
+        let has_room = told.hosts.len() < MOST_HOSTS;
+        let new = server
+            .hosts
+            .iter()
+            .filter(|host| has_room && !told.hosts.contains(host));
+        let new: Vec<Address> = new.take(MOST_ASKED_HOSTS).copied().collect();
+        (told.class != server.class || !new.is_empty()).then_some(new)
+    }
+
     fn server(&mut self, server: &ControlServer, standing: Standing, now: Instant) {
-        let name = server.behind_relay.then(|| server.names.first().cloned()).flatten();
-        let key = (server.address, server.port, server.transport, name);
+        let key = key(server);
         if !self.told.contains_key(&key) {
             self.make_room();
         }
@@ -162,8 +242,16 @@ impl Attendant for Alerts {
 
     fn tick(&mut self, snapshot: &Snapshot) {
         self.orders.take_up(|| self.outputs.reopen());
-        self.look(&snapshot.servers, Standing::Live, Instant::now());
+        match self.shared.clone() {
+            Some(shared) => self.look_live(&snapshot.servers, &shared, Instant::now()),
+            None => self.look(&snapshot.servers, Standing::Live, Instant::now()),
+        }
     }
+}
+
+fn key(server: &ControlServer) -> ServerKey {
+    let name = server.behind_relay.then(|| server.names.first().cloned()).flatten();
+    (server.address, server.port, server.transport, name)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::Event;
 use super::orders::Reopened;
 use crate::exit::Failure;
 use crate::output;
-use crate::values::Syslog;
+use crate::values::{Syslog, SyslogFormat};
 
 /// All outputs.
 #[derive(Debug, Default)]
@@ -37,13 +37,21 @@ pub(crate) enum Output {
     Stdout,
     Udp {
         socket: UdpSocket,
-        host: String,
+        header: Header,
     },
     Unix {
         socket: UnixDatagram,
         path: PathBuf,
-        host: String,
+        header: Header,
     },
+}
+
+/// What a syslog message is made with.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    /// This machine's name in it.
+    host: String,
+    format: SyslogFormat,
 }
 
 impl Outputs {
@@ -98,8 +106,11 @@ impl Output {
     }
 
     /// A syslog server; `host` is this machine in its messages.
-    pub(crate) fn syslog(place: &Syslog, host: &str) -> Result<Self, Failure> {
-        let host = host.to_owned();
+    pub(crate) fn syslog(place: &Syslog, host: &str, format: SyslogFormat) -> Result<Self, Failure> {
+        let header = Header {
+            host: host.to_owned(),
+            format,
+        };
         match place {
             Syslog::Udp(address) => {
                 let any: SocketAddr = if address.is_ipv4() {
@@ -111,7 +122,7 @@ impl Output {
                     .and_then(|socket| socket.connect(address).map(|()| socket))
                     .and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
                 let socket = socket.map_err(|error| Failure::failed(format!("syslog at {address}: {error}")))?;
-                Ok(Self::Udp { socket, host })
+                Ok(Self::Udp { socket, header })
             }
             Syslog::Unix(path) => {
                 // Connected per message: the receiver may be restarted, and may not be there yet.
@@ -121,7 +132,7 @@ impl Output {
                 Ok(Self::Unix {
                     socket,
                     path: path.clone(),
-                    host,
+                    header,
                 })
             }
         }
@@ -144,9 +155,10 @@ impl Output {
                 stdout.write_all(format!("{line}\n").as_bytes())?;
                 stdout.flush()
             }
-            Self::Udp { socket, host } => socket.send(message(event, line, host).as_bytes()).map(|_| ()),
-            Self::Unix { socket, path, host } => {
-                socket.send_to(message(event, line, host).as_bytes(), path).map(|_| ())
+            Self::Udp { socket, header } => socket.send(header.message(event, line).as_bytes()).map(|_| ()),
+            Self::Unix { socket, path, header } => {
+                let message = header.message(event, line);
+                socket.send_to(message.as_bytes(), path).map(|_| ())
             }
         }
     }
@@ -175,16 +187,23 @@ fn was_moved(path: &Path, file: &File) -> bool {
     }
 }
 
-/// RFC 5424, section 6: priority (facility 4, security), version 1, time, host, program, process, kind, no structured data,
-/// and the JSON as the message.
-fn message(event: &Event, line: &str, host: &str) -> String {
-    const FACILITY: u8 = 4;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now_ns = now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
-    format!(
-        "<{}>1 {} {host} balefire {} alert - {line}",
-        FACILITY * 8 + event.severity(),
-        rfc3339(now_ns),
-        std::process::id(),
-    )
+impl Header {
+    /// RFC 5424, section 6: priority (facility 4, security), version 1, time, host, program, process, kind, no structured data,
+    /// and the JSON as the message, or CEF.
+    fn message(&self, event: &Event, line: &str) -> String {
+        const FACILITY: u8 = 4;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now_ns = now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
+        let body = match self.format {
+            SyslogFormat::Json => line.to_owned(),
+            SyslogFormat::Cef => event.cef(),
+        };
+        format!(
+            "<{}>1 {} {} balefire {} alert - {body}",
+            FACILITY * 8 + event.severity(),
+            rfc3339(now_ns),
+            self.host,
+            std::process::id(),
+        )
+    }
 }
