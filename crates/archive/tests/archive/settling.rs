@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use balefire_archive::{About, Hour, Waiting};
 use balefire_detect::{
     Accounting, Address, Allowed, Class, ControlServer, Country, CountrySource, Evidence, EvidenceKind, INTERVAL_BINS,
-    Period, PeriodKind, Summary, Totals, Transport,
+    Period, PeriodKind, Summary, Totals, Traits, Transport,
 };
 use proptest::prelude::*;
 
@@ -49,6 +49,7 @@ fn server(number: u8, name: Option<&str>, class: Class, hosts: &[u8], last_s: i6
         histogram: Box::new([0; INTERVAL_BINS]),
         hours: [0; 24],
         recent_ns: Vec::new(),
+        traits: Traits::default(),
         intel: None,
     };
     ControlServer {
