@@ -167,6 +167,7 @@ pub(crate) mod part {
     pub(crate) const MISMATCH: &str = "port_protocol";
     pub(crate) const KNOWN_FOR: &str = "known_for";
     pub(crate) const DRAWN: &str = "drawn_intervals";
+    pub(crate) const SPOKEN: &str = "spoken";
     pub(crate) const BESIDE: &str = "other_suspicion";
     pub(crate) const CAPPED: &str = "capped";
 }
@@ -261,6 +262,7 @@ impl Context {
         context.duration(facts);
         context.client(facts);
         context.mismatch(facts);
+        context.spoken(facts);
         context.known_for(facts);
         // What is said of a relay's address says nothing of who is behind it.
         let raising = if facts.relayed * 2 > facts.closed {

@@ -200,6 +200,11 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
             facts.days.map_or(0, |(_, watched)| watched)
         ),
         part::KNOWN_FOR => format!("in use since the watch began, {:.0} days ago", weight.value),
+        part::SPOKEN => match facts.protocol {
+            Some(Protocol::Ssh) => "SSH, over which backups and remote commands run on a timer".to_owned(),
+            Some(Protocol::Smtp) => "mail, which servers deliver again and again".to_owned(),
+            _ => "IRC, which few but bots still speak".to_owned(),
+        },
         part::CAPPED => format!("all signs together raise by {:.0} at most", weight.value),
         part::BESIDE => format!(
             "something else is suspected of this host, with a score of {:.2}",

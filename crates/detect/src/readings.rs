@@ -122,6 +122,7 @@ fn sessions(timing: &Timing, facts: &Facts<'_>) -> Option<Context> {
     rhythm(&mut context, timing);
     around(&mut context, facts, FEW_SERVICES);
     context.mismatch(facts);
+    context.spoken(facts);
     Some(context)
 }
 

@@ -27,6 +27,11 @@ const ENOUGH_HOSTS: f64 = 8.0;
 /// here, as of some chat and game programs at web ports.
 const OTHER_PROTOCOL: f64 = 1.2;
 const NO_PROTOCOL: f64 = 0.6;
+/// What is spoken, by its content. Backups, rsync and remote commands run over SSH on a timer, and mail servers deliver to each other
+/// again and again; few implants do either. Of those who still speak IRC many are bots.
+const SSH: f64 = -1.5;
+const SMTP: f64 = -1.5;
+const IRC: f64 = 0.5;
 /// How long a destination has been known to anybody inside. Published detectors look at new destinations first: few of a day's are
 /// new, and most of those that turn out to control are (Oprea and others, DSN 2015; Yen and others, ACSAC 2013). Asked only after
 /// days of watching, as before everything is new; an implant is found after a median of eleven days (M-Trends 2025), so weeks of use
@@ -81,6 +86,17 @@ impl Context {
             (PER_RARER_CLIENT * (all / 4.0 / hosts).ln()).clamp(0.0, RARE_CLIENT)
         };
         self.add(part::CLIENT, hosts, log_odds);
+    }
+
+    /// What is spoken.
+    pub(crate) fn spoken(&mut self, facts: &Facts<'_>) {
+        let (which, log_odds) = match facts.protocol {
+            Some(Protocol::Ssh) => (0.0, SSH),
+            Some(Protocol::Smtp) => (1.0, SMTP),
+            Some(Protocol::Irc) => (2.0, IRC),
+            _ => return,
+        };
+        self.add(part::SPOKEN, which, log_odds);
     }
 
     /// Content against port.
@@ -184,6 +200,19 @@ mod tests {
         assert_eq!(weight(&unknown, part::MISMATCH), NO_PROTOCOL);
         assert_eq!(weight(&tls, part::KNOWN_SERVICE), 0.0);
         assert!(weight(&dns(2, Protocol::Tls), part::MISMATCH) < 0.2);
+    }
+
+    #[test]
+    fn timers_of_machines_speak_ssh_and_bots_irc() {
+        let spoken = |protocol| {
+            let facts = Facts {
+                protocol: Some(protocol),
+                ..plain()
+            };
+            weight(&facts, part::SPOKEN)
+        };
+        assert_eq!((spoken(Protocol::Ssh), spoken(Protocol::Irc)), (SSH, IRC));
+        assert_eq!((spoken(Protocol::Smtp), spoken(Protocol::Tls)), (SMTP, 0.0));
     }
 
     #[test]
