@@ -9,12 +9,13 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use balefire_detect::{AllowFields, AllowRule, Allowlist};
-use balefire_report::{clean, rfc3339, thousands};
+use balefire_report::{clean, rfc3339};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{AllowAddFlags, AllowCommand, AllowlistFlags, SettingFlags};
+use crate::lists::counted;
 use crate::output;
 use crate::settings::Settings;
 
@@ -91,8 +92,8 @@ fn check(flags: &AllowlistFlags) -> Result<(), Failure> {
     let rules = read(&path)?;
     let name = clean(&path.display().to_string());
     output::print(&format!(
-        "{name}: good, {} rules\n",
-        thousands(rules.rules().len() as u64)
+        "{name}: good, {}\n",
+        counted(rules.rules().len() as u64, "rule")
     ))
 }
 
@@ -138,8 +139,8 @@ pub(crate) fn append(flags: &AllowAddFlags) -> Result<String, Failure> {
     replace(&path, &after).map_err(|error| Failure::failed(format!("{name}: {error}; nothing was added")))?;
     let last = rules.rules().last().map(|rule| clean(rule.text())).unwrap_or_default();
     Ok(format!(
-        "{name}: added {last}; {} rules",
-        thousands(rules.rules().len() as u64)
+        "{name}: added {last}; {}",
+        counted(rules.rules().len() as u64, "rule")
     ))
 }
 

@@ -59,6 +59,6 @@ fn check(flags: &SettingFlags) -> Result<(), Failure> {
         settings.run.workers.0,
         source.name,
         source.date,
-        loaded.words(),
+        loaded.words(&loaded.lists),
     ))
 }

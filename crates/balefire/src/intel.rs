@@ -9,7 +9,8 @@ use balefire_report::{clean, thousands};
 
 use crate::exit::{Exit, Failure};
 use crate::flags::IntelCommand;
-use crate::{lists, output};
+use crate::lists::{self, counted};
+use crate::output;
 
 pub(crate) fn run(command: &IntelCommand) -> Result<Exit, Failure> {
     let IntelCommand::Check { files } = command;
@@ -33,21 +34,21 @@ pub(crate) fn run(command: &IntelCommand) -> Result<Exit, Failure> {
     }
     if files.len() > 1 {
         let intel = builder.build();
-        let (indicators, lists) = (thousands(intel.indicators()), intel.lists().len());
-        output::print(&format!("together: {indicators} indicators of {lists} lists\n"))?;
+        let indicators = counted(intel.indicators(), "indicator");
+        let lists = counted(intel.lists().len() as u64, "list");
+        output::print(&format!("together: {indicators} of {lists}\n"))?;
     }
     Ok(exit)
 }
 
 fn page(report: &ListReport) -> String {
-    let unit = report.format.unit();
     let mut page = format!(
-        "{}: {}, {} indicators taken, {} there already, {} {unit}s not understood\n",
+        "{}: {}, {} taken, {} there already, {} not understood\n",
         clean(&report.name),
         report.format.name(),
-        thousands(report.indicators),
+        counted(report.indicators, "indicator"),
         thousands(report.duplicates),
-        thousands(report.faults),
+        counted(report.faults, report.format.unit()),
     );
     for fault in &report.first_faults {
         page.push_str(&format!("  {}\n", clean(&fault.to_string())));

@@ -7,8 +7,8 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use balefire_detect::{IntelBuilder, ListReport, Lists, Shared};
-use balefire_report::{clean, thousands};
+use balefire_detect::{AllowRule, IntelBuilder, ListReport, Lists, Shared};
+use balefire_report::{clean, rfc3339, thousands};
 
 use crate::allow;
 use crate::exit::Failure;
@@ -28,19 +28,42 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// `1,234 indicators of 2 lists, 3 allow rules`.
-    pub(crate) fn words(&self) -> String {
-        words(&self.lists)
+    /// What is in force from now on, and what of it is other than `before`.
+    pub(crate) fn words(&self, before: &Lists) -> String {
+        let now = &self.lists;
+        let number = |now: u64, before: u64| match before {
+            _ if before == now => thousands(now),
+            _ => format!("{} (were {})", thousands(now), thousands(before)),
+        };
+        let rules = |lists: &Lists| lists.allow.rules().len() as u64;
+        format!(
+            "indicators {}, lists {}, allow rules {}{}{}",
+            number(now.intel.indicators(), before.intel.indicators()),
+            number(now.intel.lists().len() as u64, before.intel.lists().len() as u64),
+            number(rules(now), rules(before)),
+            only_of(now, before, "new rule"),
+            only_of(before, now, "rule gone"),
+        )
     }
 }
 
-fn words(lists: &Lists) -> String {
-    format!(
-        "indicators {}, lists {}, allow rules {}",
-        thousands(lists.intel.indicators()),
-        thousands(lists.intel.lists().len() as u64),
-        thousands(lists.allow.rules().len() as u64),
-    )
+/// Rules that only the one has. A rule with another reason or expiry is another rule.
+fn only_of(one: &Lists, other: &Lists, what: &str) -> String {
+    /// More are counted.
+    const NAMED: usize = 4;
+    let words = |rule: &AllowRule| {
+        let until = rule.expires_ns().map(|ns| format!(" until {}", rfc3339(ns)));
+        format!("{}{} ({})", rule.text(), until.unwrap_or_default(), rule.reason())
+    };
+    let known: Vec<String> = other.allow.rules().iter().map(words).collect();
+    let only = one.allow.rules().iter().map(words).filter(|rule| !known.contains(rule));
+    let only: Vec<String> = only.map(|rule| format!("; {what}: {}", clean(&rule))).collect();
+    let more = only.len().saturating_sub(NAMED) as u64;
+    let named = only[..only.len().min(NAMED)].concat();
+    match more {
+        0 => named,
+        more => format!("{named}; {what}: {} more", thousands(more)),
+    }
 }
 
 /// Reads everything the settings name.
@@ -63,7 +86,7 @@ pub(crate) fn reload(settings: &Settings, shared: &Shared) {
     match load(settings) {
         Ok(loaded) => {
             loaded.remarks.iter().for_each(|remark| output::remark(remark));
-            output::remark(&format!("lists read anew: {}", loaded.words()));
+            output::remark(&format!("lists read anew: {}", loaded.words(&shared.lists())));
             shared.replace_lists(loaded.lists);
         }
         Err(failure) => output::complain(&format!("{failure}; the lists in force stay as they are")),
@@ -114,11 +137,15 @@ pub(crate) fn add(builder: &mut IntelBuilder, path: &Path) -> Result<ListReport,
 fn remark(report: &ListReport) -> Option<String> {
     let first = report.first_faults.first()?;
     Some(clean(&format!(
-        "{}: {} {}s not understood and left out; {first} (`balefire intel check` has more)",
+        "{}: {} not understood and left out; {first} (`balefire intel check` has more)",
         report.name,
-        thousands(report.faults),
-        report.format.unit(),
+        counted(report.faults, report.format.unit()),
     )))
+}
+
+/// `1 line`, `2 lines`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(count), if count == 1 { "" } else { "s" })
 }
 
 fn unreadable(path: &Path, reason: &str) -> Failure {

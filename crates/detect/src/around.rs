@@ -17,11 +17,22 @@ use crate::hash::Seed;
 use crate::part::{DestinationSeen, HostSeen};
 use crate::resolved::Resolutions;
 
+/// A destination over all workers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reached {
+    /// Hosts that go there.
+    pub(crate) hosts: u32,
+    /// The day on which the first did, since 1970.
+    pub(crate) first_day: u16,
+}
+
 /// Found for the candidates; what is absent was not seen by any worker.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Around {
     hosts: HashMap<Address, Option<HostSeen>, RandomState>,
-    reached: HashMap<u64, Option<u32>, RandomState>,
+    reached: HashMap<u64, Option<Reached>, RandomState>,
+    /// The day of the oldest destination that is still known: since then all of this was watched.
+    since_day: Option<u16>,
     /// By hash of host and server, places in the list of resolutions.
     names: HashMap<u64, Option<usize>, RandomState>,
     clients: HashMap<u64, Option<Client>, RandomState>,
@@ -50,8 +61,17 @@ impl Around {
             }
         }
         for seen in destinations {
+            let since_day = around.since_day.get_or_insert(seen.first_day);
+            *since_day = seen.first_day.min(*since_day);
             if let Some(known) = around.reached.get_mut(&seen.hash) {
-                *known = Some(known.unwrap_or(0).saturating_add(seen.hosts));
+                let before = known.unwrap_or(Reached {
+                    hosts: 0,
+                    first_day: seen.first_day,
+                });
+                *known = Some(Reached {
+                    hosts: before.hosts.saturating_add(seen.hosts),
+                    first_day: before.first_day.min(seen.first_day),
+                });
             }
         }
         for at in 0..resolutions.len() {
@@ -65,7 +85,7 @@ impl Around {
             if let Some(known) = around.clients.get_mut(&shown.hash) {
                 match known {
                     Some(known) => known.hosts.merge(&shown.hosts),
-                    None => *known = Some(*shown),
+                    None => *known = Some(shown.clone()),
                 }
             }
         }
@@ -76,9 +96,14 @@ impl Around {
         self.hosts.get(&address)?.as_ref()
     }
 
-    /// Hosts that go to a destination.
-    pub(crate) fn hosts_there(&self, reached: u64) -> Option<u32> {
+    /// Who goes to a destination, and since when.
+    pub(crate) fn reached(&self, reached: u64) -> Option<Reached> {
         *self.reached.get(&reached)?
+    }
+
+    /// The day on which the watch began.
+    pub(crate) fn since_day(&self) -> Option<u16> {
+        self.since_day
     }
 
     /// The place of the name that a host was given an address for.
@@ -86,8 +111,8 @@ impl Around {
         *self.names.get(&ends)?
     }
 
-    /// About how many hosts show a client's fingerprint.
-    pub(crate) fn client_hosts(&self, client: u64) -> Option<f64> {
-        Some(self.clients.get(&client)?.as_ref()?.hosts.estimate())
+    /// A client's fingerprint, over all workers.
+    pub(crate) fn client(&self, client: u64) -> Option<&Client> {
+        self.clients.get(&client)?.as_ref()
     }
 }

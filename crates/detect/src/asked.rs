@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use balefire_decode::Address;
 use parking_lot::Mutex;
 
-use crate::candidate::Candidate;
 use crate::confirm;
 use crate::detector::Detector;
 use crate::joined::once;
@@ -189,7 +188,7 @@ impl Detector {
         };
         let around = self.surroundings(record);
         let timing = score_timing(&record.timeline);
-        let candidate = Candidate::new(record, timing, self.reached(record), &self.names, sketched);
+        let candidate = self.candidate(record, timing, sketched);
         Some(candidate.evidence(&candidate.judge(&around), &around))
     }
 }

@@ -15,9 +15,11 @@ use crate::key::Scope;
 use crate::ledger::Record;
 use crate::names::Names;
 use crate::score::{Judged, judge};
+use crate::seen::day_of;
 use crate::sketched::{Sketch, Sketched};
 use crate::summary::{Country, Evidence, EvidenceKind, Flow, TimelineRow};
 use crate::timing::Timing;
+use crate::traits::Traits;
 
 /// See the head of this file.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,8 @@ pub(crate) struct Candidate {
     odd_certificates: u32,
     bare_requests: u32,
     bare_posts: u32,
+    mismatched: u32,
+    traits: Traits,
     pub(crate) sketch: Option<Sketch>,
     client_port: u16,
     timeline: Timeline,
@@ -72,8 +76,15 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) resolved: Option<&'a str>,
     /// Servers that the host uses in the same regular way over the same port, this one included.
     pub(crate) alike: u64,
+    /// Score of the surest suspicion of the host that is of something else; not asked for by the live verdict.
+    pub(crate) beside: f64,
     /// Hosts that show the fingerprint of its client.
     pub(crate) client_hosts: Option<f64>,
+    /// That fingerprint.
+    pub(crate) client: Option<&'a str>,
+    /// The day on which any host first went there, and the first day of the watch, since 1970.
+    pub(crate) first_day: Option<u16>,
+    pub(crate) since_day: Option<u16>,
     pub(crate) hosts_there: u64,
     pub(crate) hosts_all: u64,
     pub(crate) country: Country,
@@ -88,6 +99,7 @@ impl Candidate {
         reached: u64,
         names: &Names,
         sketched: Option<&Sketched>,
+        traits: Traits,
     ) -> Self {
         let knows_its_name = sketched.is_none_or(|sketched| sketched.knows_its_name(names));
         Self {
@@ -116,6 +128,11 @@ impl Candidate {
             odd_certificates: u32::from(record.odd_certificates),
             bare_requests: u32::from(record.bare_requests),
             bare_posts: u32::from(record.bare_posts),
+            mismatched: u32::from(record.mismatched),
+            traits: Traits {
+                protocol: record.protocol,
+                ..traits
+            },
             sketch: sketched.map(|sketched| sketched.sketch.clone()),
             client_port: record.client_port,
             timeline: record.timeline.clone(),
@@ -227,6 +244,10 @@ impl Candidate {
             histogram: Box::new(*self.timeline.histogram()),
             hours: *self.timeline.hours(),
             recent_ns: self.timeline.recent().collect(),
+            traits: Traits {
+                client: around.client.map(str::to_owned),
+                ..self.traits.clone()
+            },
             intel: None,
         }
     }
@@ -279,11 +300,15 @@ impl Candidate {
             odd_certificates: self.odd_certificates,
             bare_requests: self.bare_requests,
             bare_posts: self.bare_posts,
+            mismatched: self.mismatched,
+            protocol: self.traits.protocol,
+            days: days(around, self.timeline.last_ns()),
             services: around.services,
             names: around.names,
             resolves: around.resolves,
             resolved: around.resolved,
             alike: around.alike,
+            beside: around.beside,
             client_hosts: around.client_hosts,
             answers_alike: self.answers_alike,
             sketch: self.sketch.as_ref(),
@@ -330,15 +355,26 @@ pub(crate) fn facts_of<'a>(
         odd_certificates: u32::from(record.odd_certificates),
         bare_requests: u32::from(record.bare_requests),
         bare_posts: u32::from(record.bare_posts),
+        mismatched: u32::from(record.mismatched),
+        protocol: record.protocol,
+        days: days(around, record.timeline.last_ns()),
         services: around.services,
         names: around.names,
         resolves: around.resolves,
         resolved: around.resolved,
         alike: around.alike,
+        beside: around.beside,
         client_hosts: around.client_hosts,
         answers_alike: record.answers_alike(),
         sketch,
     }
+}
+
+/// For how many days the destination was known at a time, and for how many days was watched then.
+fn days(around: &Surroundings<'_>, time_ns: i64) -> Option<(u16, u16)> {
+    let (first_day, since_day) = around.first_day.zip(around.since_day)?;
+    let today = day_of(time_ns);
+    Some((today.saturating_sub(first_day), today.saturating_sub(since_day)))
 }
 
 impl Candidate {

@@ -6,6 +6,8 @@
 //! for; the queue's ask for their lines of the indexes as they come, then for their entries, and only then are they worked
 //! off, so that many are waited for at once. Nothing here depends on how long the queue is.
 
+use balefire_track::Protocol;
+
 use crate::Timeline;
 use crate::candidate::behind_relay;
 use crate::detector::{Detector, is_due};
@@ -86,8 +88,13 @@ impl Detector {
                 _ => Deed::Other,
             };
             self.seen.host(host, item.host, self.period, deed);
-            self.seen
-                .destination(destination, &item.key, sighting == Sighting::First, self.period);
+            self.seen.destination(
+                destination,
+                &item.key,
+                sighting == Sighting::First,
+                self.period,
+                item.time_ns,
+            );
         }
         if item.event == Event::Start && self.watch.wants_addresses() {
             self.address_used(&item.ends(), item.time_ns, sighting == Sighting::First);
@@ -176,6 +183,7 @@ impl Detector {
         };
         let (pair, relayed) = (connection.pair, connection.relayed);
         let (bare_hello, odd_certificate) = (connection.bare_hello, connection.odd_certificate);
+        let protocol = connection.protocol;
         let (grouped, client, body_bytes) = (connection.grouped, connection.client, connection.body_bytes);
         let name = if self.names.hash(connection.name) == connection.name_hash {
             connection.name
@@ -194,6 +202,9 @@ impl Detector {
             odd_certificate,
             bare_request,
             bare_post,
+            protocol,
+            // What a proxy is asked for is another port's.
+            mismatched: !relayed && is_mismatched(protocol, item),
             sent_bytes,
             received_bytes,
             answer_bytes: body_bytes
@@ -238,4 +249,10 @@ impl Detector {
         self.names.hold(name);
         self.names.release(before);
     }
+}
+
+/// Whether the payload was something else than the port stands for.
+fn is_mismatched(protocol: Option<Protocol>, item: &Item) -> bool {
+    let usual = Protocol::usual_at(item.transport, item.port);
+    protocol.is_some_and(|protocol| !usual.is_empty() && !usual.contains(&protocol))
 }

@@ -14,10 +14,12 @@ use crate::tunnel::{Distinct, fnv};
 const MOST: usize = 1 << 14;
 
 /// Of one fingerprint, by its seeded hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Client {
     pub(crate) hash: u64,
     pub(crate) hosts: Distinct<4>,
+    /// As it is written, for people.
+    pub(crate) text: Box<str>,
 }
 
 #[derive(Debug)]
@@ -45,8 +47,8 @@ impl Clients {
         Self(Table::new(MOST))
     }
 
-    /// `host` showed the fingerprint with this hash.
-    pub(crate) fn shown(&mut self, hash: u64, host: Address) {
+    /// `host` showed the fingerprint with this hash, written like this.
+    pub(crate) fn shown(&mut self, hash: u64, host: Address, text: &str) {
         // Not seeded, so that the estimate is the same in every run.
         let host = fnv(host.octets());
         let found = self.0.find(hash, |shown| shown.client.hash == hash);
@@ -58,19 +60,23 @@ impl Clients {
         let mut hosts = Distinct::default();
         hosts.add(host);
         self.0.insert(Shown {
-            client: Client { hash, hosts },
+            client: Client {
+                hash,
+                hosts,
+                text: text.into(),
+            },
             again: false,
         });
     }
 
-    /// About how many hosts showed it.
-    pub(crate) fn hosts(&self, hash: u64) -> Option<f64> {
+    /// What is known of a fingerprint.
+    pub(crate) fn client(&self, hash: u64) -> Option<&Client> {
         let slot = self.0.find(hash, |shown| shown.client.hash == hash)?;
-        self.0.at(slot).map(|shown| shown.client.hosts.estimate())
+        self.0.at(slot).map(|shown| &shown.client)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = Client> + '_ {
-        self.0.iter().map(|shown| shown.client)
+        self.0.iter().map(|shown| shown.client.clone())
     }
 
     pub(crate) fn evicted(&self) -> u64 {
@@ -78,7 +84,8 @@ impl Clients {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.0.bytes()
+        // A JA4 has 36 bytes, a User-Agent up to 128.
+        self.0.bytes() + self.0.len() * 128
     }
 }
 
@@ -95,7 +102,7 @@ impl Clients {
     }
 }
 
-crate::state::kept!(Client { hash, hosts });
+crate::state::kept!(Client { hash, hosts, text });
 
 #[cfg(test)]
 mod tests {
@@ -106,20 +113,19 @@ mod tests {
         let host = |last: u8| Address::v4([10, 0, 0, last]);
         let (mut one, mut two) = (Clients::new(), Clients::new());
         for last in 0..20 {
-            one.shown(7 << 32, host(last));
-            one.shown(7 << 32, host(last));
-            two.shown(7 << 32, host(last + 10));
+            one.shown(7 << 32, host(last), "t13d");
+            one.shown(7 << 32, host(last), "t13d");
+            two.shown(7 << 32, host(last + 10), "t13d");
         }
-        two.shown(9 << 32, host(1));
+        two.shown(9 << 32, host(1), "curl");
         let mut all = Distinct::<4>::default();
         for client in one.all().chain(two.all()).filter(|client| client.hash == 7 << 32) {
             all.merge(&client.hosts);
         }
         let hosts = all.estimate().round();
         assert!((28.0..=33.0).contains(&hosts), "{hosts}");
-        assert_eq!(
-            (two.hosts(9 << 32).map(f64::round), one.hosts(9 << 32)),
-            (Some(1.0), None)
-        );
+        let hosts = |clients: &Clients| clients.client(9 << 32).map(|client| client.hosts.estimate().round());
+        assert_eq!((hosts(&two), hosts(&one)), (Some(1.0), None));
+        assert_eq!(two.client(9 << 32).map(|client| &*client.text), Some("curl"));
     }
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use balefire_decode::Address;
 
 use crate::allow::Tally;
+use crate::beside::Beside;
 use crate::candidate::{Habit, Surroundings};
 use crate::confirm::{Fingerprints, confirm, is_allowed};
 use crate::intel::Intel;
@@ -81,14 +82,21 @@ fn servers(
         })
         .collect();
     let alike = alike(part, &judged, settings);
+    for (candidate, (around, judged)) in part.candidates.iter().zip(&mut judged) {
+        if let Some(&alike) = alike.get(&candidate.habit()).filter(|alike| **alike > 1) {
+            around.alike = alike;
+            *judged = candidate.judge(around);
+        }
+    }
+    let beside = Beside::of(&part.candidates, &judged, settings.thresholds.suspected);
     let fingerprints = Fingerprints::of(part);
     let found: Vec<Found<'_>> = part
         .candidates
         .iter()
         .zip(&mut judged)
         .filter_map(|(candidate, (around, judged))| {
-            if let Some(&alike) = alike.get(&candidate.habit()).filter(|alike| **alike > 1) {
-                around.alike = alike;
+            around.beside = beside.surest(candidate, around);
+            if around.beside > 0.0 {
                 *judged = candidate.judge(around);
             }
             class(judged.score, &settings.thresholds)?;
@@ -113,12 +121,13 @@ fn servers(
     servers
 }
 
-/// How many servers each host uses in the same way, as far as each alone would be reported.
+/// How many servers each host uses in the same way, as far as each alone is half as likely as what would be reported: of many that
+/// are alike some fall below by chance.
 fn alike(part: &Part, judged: &[(Surroundings<'_>, Judged)], settings: &Settings) -> HashMap<Habit, u64> {
     let mut servers: BTreeSet<(Habit, Address)> = BTreeSet::new();
     for (candidate, (_, judged)) in part.candidates.iter().zip(judged) {
         let alone = candidate.scope == Scope::Service && !candidate.is_group();
-        if alone && judged.kind == candidate.kind && class(judged.score, &settings.thresholds).is_some() {
+        if alone && judged.kind == candidate.kind && judged.score >= settings.thresholds.suspected / 2.0 {
             servers.insert((candidate.habit(), candidate.server));
         }
     }

@@ -21,6 +21,7 @@ use crate::part::Part;
 use crate::shared::Shared;
 use crate::sighted::{Sighting, Via};
 use crate::summary::{Class, Contact, ControlServer, Country, Evidence, EvidenceKind, Flow, IntelSign};
+use crate::traits::Traits;
 
 /// Entries named for one contact.
 const MOST_MATCHES: usize = 16;
@@ -237,6 +238,10 @@ impl<'a> Confirmed<'a> {
             histogram: Box::new([0; crate::INTERVAL_BINS]),
             hours: [0; 24],
             recent_ns: Vec::new(),
+            traits: Traits {
+                client: Some(met.listed.to_string()).filter(|_| met.via == Via::Ja4),
+                ..Traits::default()
+            },
             intel: Some(IntelSign {
                 contact,
                 matches: self.matches.clone(),

@@ -16,10 +16,11 @@
 //!   is for one address or name, but for these three those captures are no independent proof.
 //!
 //! Each is small beside what a regular timeline brings (several nats), so context decides between timelines that are alike in time,
-//! and only a whole set of innocent signs outweighs a clock. They are bounded, see [`MOST_RAISING`], so that a timeline can be
+//! and only a whole set of innocent signs outweighs a clock. Together they are bounded, see [`MOST_RAISING`], so that a timeline can be
 //! passed over without looking at context.
 
 use balefire_decode::{Address, Transport};
+use balefire_track::Protocol;
 
 use crate::group::GroupSketch;
 use crate::home::Role;
@@ -66,6 +67,11 @@ pub(crate) struct Facts<'a> {
     /// With an HTTP request that names no server; and those of them that post.
     pub(crate) bare_requests: u32,
     pub(crate) bare_posts: u32,
+    /// Whose payload was something else than the port stands for; and what the last one's was.
+    pub(crate) mismatched: u32,
+    pub(crate) protocol: Option<Protocol>,
+    /// Days for which the destination is known, and for which was watched.
+    pub(crate) days: Option<(u16, u16)>,
     /// Services the host talks to, and what is known of its habits: whether it was seen to name servers and to be given
     /// addresses for names at all.
     pub(crate) services: u64,
@@ -75,6 +81,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) resolved: Option<&'a str>,
     /// Servers used alike by this host, this one included.
     pub(crate) alike: u64,
+    /// Score of the surest suspicion of the host that is of something else.
+    pub(crate) beside: f64,
     /// Hosts that show the fingerprint of its client, if one was seen.
     pub(crate) client_hosts: Option<f64>,
     /// Share by which one length of answers outnumbers all others.
@@ -109,7 +117,7 @@ pub(crate) struct Context {
     pub(crate) innocent: [Option<Innocent>; 3],
 }
 
-const MOST_WEIGHTS: usize = 24;
+const MOST_WEIGHTS: usize = 28;
 
 /// Names of the weights.
 pub(crate) mod part {
@@ -156,14 +164,14 @@ pub(crate) mod part {
     pub(crate) const ALONE: &str = "alone";
     pub(crate) const TOGETHER: &str = "together";
     pub(crate) const COMES_BACK: &str = "comes_back";
+    pub(crate) const MISMATCH: &str = "port_protocol";
+    pub(crate) const KNOWN_FOR: &str = "known_for";
+    pub(crate) const DRAWN: &str = "drawn_intervals";
+    pub(crate) const SPOKEN: &str = "spoken";
+    pub(crate) const BESIDE: &str = "other_suspicion";
+    pub(crate) const CAPPED: &str = "capped";
 }
 
-/// Most that prevalence can raise: the only host of many that goes there. Public studies of enterprise traffic find that
-/// few destinations have one visitor and that most control servers are among them (BAYWATCH, DSN 2016).
-const RAREST: f64 = 1.2;
-const PER_RARER: f64 = 0.4;
-/// Most that prevalence can lower.
-const MOST_COMMON: f64 = -3.0;
 /// A server without a name: browsers, updates and telemetry use names; implants often have an address built in.
 const BARE_TCP: f64 = 0.8;
 /// Nor did DNS give the host this address, where the answers to its other queries were seen.
@@ -226,36 +234,22 @@ const TOGETHER: f64 = -1.0;
 const TOGETHER_RESOLVED: f64 = -3.0;
 /// What gives names has timelines by name over all its addresses, so the group says nothing more.
 const TOGETHER_NAMED: f64 = -12.0;
-/// How few hosts show the client's fingerprint (JA4, or User-Agent in the clear): implants bring their own client; so does every
-/// rare program. Per natural unit of the share of hosts.
-const PER_RARER_CLIENT: f64 = 0.4;
-const RARE_CLIENT: f64 = 1.0;
-const COMMON_CLIENT: f64 = -0.3;
-/// Hosts without which nothing is rare.
-const ENOUGH_HOSTS: f64 = 8.0;
 /// "Nothing to do" is the same answer every time; content is not.
 const ANSWERS_ALIKE: f64 = 0.2;
-/// A scan goes everywhere once, at a fixed rate, and mostly unanswered; a beacon comes back to the same few places.
+/// A scan goes everywhere once, at a fixed rate, and mostly unanswered; a beacon comes back to the same few places. Scans for what is
+/// open are answered by nothing or a banner; where each is a session of TLS or HTTP that brings something, going once is what a server
+/// does that moves.
 const GOES_ONCE: f64 = -4.0;
+const SESSION_ONCE: f64 = -1.0;
+const SESSION_BYTES: f64 = 200.0;
 const UNANSWERED: f64 = -3.0;
 /// A certificate that no public authority issued, and a hello that names nobody: scanners' and implants' habits, and appliances'.
 const ODD_CERTIFICATE: f64 = 1.0;
 const BARE_HELLO: f64 = 0.5;
 
-/// The most that context can add: a timeline whose times are below the threshold by more is not looked at.
-pub(crate) const MOST_RAISING: f64 = RAREST
-    + BARE_TCP
-    + NEVER_RESOLVED
-    + SIZES_ALIKE
-    + DEAD
-    + SHORT_ANSWERS
-    + UNUSUAL_PORT
-    + HOSTED_ABROAD
-    + FEW_SERVICES
-    + ODD_CERTIFICATE
-    + BARE_HELLO
-    + RARE_CLIENT
-    + ANSWERS_ALIKE;
+/// The most that context can add: signs are not independent, and a timeline whose times are below the threshold by more is not looked
+/// at. All of them at once would be half as much again.
+pub(crate) const MOST_RAISING: f64 = 10.0;
 
 impl Context {
     /// Weighs everything known.
@@ -267,6 +261,9 @@ impl Context {
         context.known(facts);
         context.duration(facts);
         context.client(facts);
+        context.mismatch(facts);
+        context.spoken(facts);
+        context.known_for(facts);
         // What is said of a relay's address says nothing of who is behind it.
         let raising = if facts.relayed * 2 > facts.closed {
             0.0
@@ -301,8 +298,15 @@ impl Context {
         };
         self.add(part::TOGETHER, f64::from(group.members), named);
         let each = f64::from(facts.check_ins) / f64::from(group.members.max(1));
+        let mean_bytes = facts.received_bytes as f64 / f64::from(facts.closed.max(1));
+        let sessions = (facts.bare_hellos + facts.bare_requests) * 2 > facts.closed && facts.failed * 4 <= facts.closed;
+        let most = if sessions && mean_bytes >= SESSION_BYTES {
+            SESSION_ONCE
+        } else {
+            GOES_ONCE
+        };
         // Full weight for once each, none from four times each on.
-        let once = GOES_ONCE * (1.0 - each.max(1.0).ln() / 4.0_f64.ln()).max(0.0);
+        let once = most * (1.0 - each.max(1.0).ln() / 4.0_f64.ln()).max(0.0);
         self.add(part::COMES_BACK, each, once);
         if facts.closed >= 4 && facts.failed * 2 > facts.closed {
             self.add(
@@ -313,6 +317,13 @@ impl Context {
         }
     }
 
+    /// Takes off what is more than [`MOST_RAISING`].
+    pub(crate) fn capped(mut self) -> Self {
+        let over = self.log_odds() - MOST_RAISING;
+        self.add(part::CAPPED, MOST_RAISING, -over.max(0.0));
+        self
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Weight> {
         self.weights[..self.len].iter().flatten()
     }
@@ -320,21 +331,6 @@ impl Context {
     /// The sum of all weights.
     pub(crate) fn log_odds(&self) -> f64 {
         self.iter().map(|weight| weight.log_odds).sum()
-    }
-
-    /// How rare the client is among the hosts.
-    fn client(&mut self, facts: &Facts<'_>) {
-        let all = facts.hosts_all as f64;
-        let Some(hosts) = facts.client_hosts.filter(|_| all >= ENOUGH_HOSTS) else {
-            return;
-        };
-        let hosts = hosts.clamp(1.0, all);
-        let log_odds = if hosts * 4.0 >= all {
-            COMMON_CLIENT
-        } else {
-            (PER_RARER_CLIENT * (all / 4.0 / hosts).ln()).clamp(0.0, RARE_CLIENT)
-        };
-        self.add(part::CLIENT, hosts, log_odds);
     }
 
     /// How often, and for how long.
@@ -379,19 +375,6 @@ impl Context {
         }
     }
 
-    /// How many hosts share the destination. With fewer than four hosts there is nothing to compare with.
-    pub(crate) fn prevalence(&mut self, facts: &Facts<'_>) {
-        let all = facts.hosts_all as f64;
-        let there = (facts.hosts_there.max(1) as f64).min(all.max(1.0));
-        if all < 4.0 {
-            return;
-        }
-        let rare = (PER_RARER * (all / there).ln()).clamp(0.0, RAREST);
-        // Full weight from a quarter of all hosts on: a botnet is rarely that large a part of a network.
-        let common = 0.8 * (there / 2.0).max(1.0).ln() * (there / all / 0.25).sqrt().min(1.0);
-        self.add(part::PREVALENCE, there, (rare - common).clamp(MOST_COMMON, RAREST));
-    }
-
     /// How many services the host talks to, and how many of them in the very same way.
     pub(crate) fn services(&mut self, facts: &Facts<'_>, most: f64) {
         let services = facts.services.max(1) as f64;
@@ -399,6 +382,7 @@ impl Context {
         self.add(part::SERVICES, services, log_odds.clamp(MANY_SERVICES, most));
         let alike = facts.alike.max(1) as f64;
         self.add(part::ALIKE, alike, (PER_ALIKE * alike.ln()).max(MOST_ALIKE));
+        self.beside(facts);
     }
 
     /// What kind of place it is.
@@ -483,7 +467,9 @@ impl Context {
     /// Known innocent services: the strongest match counts, not their sum, because they say the same.
     pub(crate) fn known(&mut self, facts: &Facts<'_>) {
         let service = matches!(facts.scope, Scope::Service | Scope::Name);
-        let port = service
+        // A port stands for nothing where something else is spoken at it.
+        let speaks_it = facts.mismatched * 2 <= facts.closed;
+        let port = (service && speaks_it)
             .then(|| innocent::by_port(facts.transport, facts.port))
             .flatten()
             .map(|found| innocent::at_home(found, facts));
@@ -520,4 +506,4 @@ pub(crate) fn is_odd_port(port: u16) -> bool {
 
 #[cfg(test)]
 #[path = "context_tests.rs"]
-mod tests;
+pub(crate) mod tests;

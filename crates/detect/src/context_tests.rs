@@ -1,8 +1,9 @@
 //! Each weight alone, against a plain case.
 
 use super::*;
+use crate::standing::RAREST;
 
-fn plain() -> Facts<'static> {
+pub(crate) fn plain() -> Facts<'static> {
     Facts {
         kind: EvidenceKind::ConnectionBeacon,
         scope: Scope::Service,
@@ -30,11 +31,15 @@ fn plain() -> Facts<'static> {
         odd_certificates: 0,
         bare_requests: 0,
         bare_posts: 0,
+        mismatched: 0,
+        protocol: None,
+        days: None,
         services: 100,
         names: true,
         resolves: false,
         resolved: None,
         alike: 1,
+        beside: 0.0,
         client_hosts: None,
         answers_alike: None,
         sketch: None,

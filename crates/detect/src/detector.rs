@@ -30,11 +30,12 @@ use crate::seen::Seen;
 use crate::settings::Settings;
 use crate::shared::{Shared, Sign, server_key};
 use crate::sighted::{MOST_SIGHTINGS, Watch};
-use crate::sketched::{FEWEST_EVENTS, Sketch, SketchedTables};
+use crate::sketched::{FEWEST_EVENTS, Sketch, Sketched, SketchedTables};
 use crate::slab::Slab;
 use crate::summary::{Country, EvidenceKind};
 use crate::timing::{Timing, score_timing};
 use crate::traffic::TrafficCounters;
+use crate::traits::{Shown, Traits};
 
 /// How full a worker's tables are, and what had to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,6 +118,7 @@ pub struct Detector {
     pub(crate) sketched: SketchedTables,
     pub(crate) networks: Networks,
     pub(crate) clients: Clients,
+    pub(crate) shown: Shown,
     pub(crate) watch: Watch,
     run: Part,
     /// Questions answered so far.
@@ -146,6 +148,7 @@ impl Detector {
             sketched: SketchedTables::new(&limits),
             networks: Networks::new(limits.pairs / 8),
             clients: Clients::new(),
+            shown: Shown::new(),
             watch: Watch::new(shared.lists_now(), MOST_SIGHTINGS),
             run: Part::default(),
             answered: shared.desk.enrol(),
@@ -196,6 +199,7 @@ impl Detector {
             + self.sketched.bytes()
             + self.networks.bytes()
             + self.clients.bytes()
+            + self.shown.bytes()
             + self.names.bytes();
         Gauges {
             hosts: self.seen.hosts.len() as u64,
@@ -210,7 +214,10 @@ impl Detector {
             timelines_evicted,
             established_evicted,
             dns_evicted: self.resolved.evicted(),
-            sketches_evicted: self.sketched.evicted() + self.networks.evicted() + self.clients.evicted(),
+            sketches_evicted: self.sketched.evicted()
+                + self.networks.evicted()
+                + self.clients.evicted()
+                + self.shown.evicted(),
             names_evicted: self.names.evicted(),
             sightings: self.watch.len() as u64,
             sightings_evicted: self.watch.evicted(),
@@ -256,6 +263,7 @@ impl Detector {
                 hash: reached.hash,
                 hosts: reached.hosts(),
                 active: reached.is_active(period),
+                first_day: reached.first_day(),
                 address: self
                     .seen
                     .service(reached)
@@ -264,13 +272,7 @@ impl Detector {
         }));
         let candidate = |record: &Record, sketched| {
             let timing = wanted(record, &self.settings.thresholds)?;
-            Some(Candidate::new(
-                record,
-                timing,
-                self.reached(record),
-                &self.names,
-                sketched,
-            ))
+            Some(self.candidate(record, timing, sketched))
         };
         let plain = self.ledger.iter().filter_map(|record| candidate(record, None));
         let sketched = self.sketched.iter(&self.names);
@@ -283,6 +285,21 @@ impl Detector {
             clients: self.clients.all().collect(),
             ..Part::default()
         }
+    }
+
+    /// A record as it stands, with its timing.
+    pub(crate) fn candidate(&self, record: &Record, timing: Timing, sketched: Option<&Sketched>) -> Candidate {
+        let traits = match record.scope {
+            // Behind a relay the pair is that with the relay.
+            Scope::ConnectTarget | Scope::Domain => Traits::default(),
+            Scope::Service | Scope::Name => {
+                let key = Destination::service(record.server, record.port, record.transport);
+                let (host, destination) = (self.seed.address(record.host), self.seed.destination(&key));
+                let pair = self.seed.pair(host, destination, EvidenceKind::ConnectionBeacon);
+                self.shown.of(pair)
+            }
+        };
+        Candidate::new(record, timing, self.reached(record), &self.names, sketched, traits)
     }
 
     fn scored(&self, active: impl Fn(&Record) -> bool) -> u64 {
@@ -385,14 +402,20 @@ impl Detector {
         };
         let host = self.seen.host_of(self.seed.address(record.host), record.host);
         let hash = self.seed.ends(record.host, record.server);
+        let reached = self.seen.reached(self.reached(record));
+        let client = self.clients.client(record.client);
         Surroundings {
             services: host.map_or(1, |host| u64::from(host.services)),
             names: host.is_some_and(|host| host.names),
             resolves: host.is_some_and(|host| host.resolves),
             resolved: self.resolved.name(hash, record.host, record.server, &self.names),
             alike: 1,
-            client_hosts: self.clients.hosts(record.client),
-            hosts_there: u64::from(self.seen.hosts_of(self.reached(record))),
+            beside: 0.0,
+            client_hosts: client.map(|client| client.hosts.estimate()),
+            client: client.map(|client| &*client.text),
+            hosts_there: reached.map_or(0, |(hosts, _)| u64::from(hosts)),
+            first_day: reached.map(|(_, first_day)| first_day),
+            since_day: self.seen.since_day(),
             hosts_all: self.seen.hosts.len() as u64,
             country,
             home_country: self.shared.home_country(),

@@ -296,3 +296,19 @@ fn a_server_that_is_asked_straight_is_listed_once() {
         "{kinds:?}"
     );
 }
+
+#[test]
+fn suspicions_of_one_host_support_each_other_but_for_what_is_one_habit() {
+    let other = Address::v4([203, 5, 7, 9]);
+    let parts = |port, to| {
+        let mut talks = beacon(inside(1), outside(1), 443, 60, 3, 300);
+        talks.extend(beacon(inside(1), to, port, 300, 90, 60));
+        let summary = run(&settings(), &with_people(talks));
+        let found = summary.servers.into_iter().find(|server| server.address == to);
+        let parts = found.unwrap().evidence.remove(0).parts;
+        parts.into_iter().any(|part| part.name == "other_suspicion")
+    };
+    assert!(parts(8_081, other), "another network, another port");
+    assert!(!parts(443, other), "one program with two servers");
+    assert!(!parts(8_081, outside(2)), "neighbours");
+}

@@ -3,6 +3,8 @@
 //! In: timing, facts and context of one timeline. Out: [`ScorePart`]s and texts of an [`crate::Evidence`]. Not its job: the numbers,
 //! layout.
 
+use balefire_track::Protocol;
+
 use crate::Timing;
 use crate::context::{Context, Facts, Weight, part};
 use crate::home::Role;
@@ -191,6 +193,28 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
             "{:.1} check-ins with each of them; a scan looks like this",
             weight.value
         ),
+        part::MISMATCH => mismatch_text(weight.value, facts),
+        part::KNOWN_FOR if weight.log_odds > 0.0 => format!(
+            "first used {:.0} days ago, in {} days of watching",
+            weight.value,
+            facts.days.map_or(0, |(_, watched)| watched)
+        ),
+        part::KNOWN_FOR => format!("in use since the watch began, {:.0} days ago", weight.value),
+        part::SPOKEN => match facts.protocol {
+            Some(Protocol::Ssh) => "SSH, over which backups and remote commands run on a timer".to_owned(),
+            Some(Protocol::Smtp) => "mail, which servers deliver again and again".to_owned(),
+            _ => "IRC, which few but bots still speak".to_owned(),
+        },
+        part::CAPPED => format!("all signs together raise by {:.0} at most", weight.value),
+        part::BESIDE => format!(
+            "something else is suspected of this host, with a score of {:.2}",
+            weight.value
+        ),
+        part::DRAWN if weight.log_odds > 0.0 => format!(
+            "intervals vary by {:.0} %, as of sleeps drawn from a range; what polls has a timer",
+            weight.value * 100.0
+        ),
+        part::DRAWN => "intervals as even as a timer's".to_owned(),
         part::BRIEF => format!("all within {:.0} s", weight.value),
         part::KIND if facts.kind == EvidenceKind::DnsBeacon => {
             "names in constant use are asked for again as they expire".to_owned()
@@ -198,6 +222,21 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
         part::KIND => "push, chat and web sockets keep connections alive too".to_owned(),
         other => other.to_owned(),
     }
+}
+
+/// What was spoken, and what the port stands for.
+fn mismatch_text(share: f64, facts: &Facts<'_>) -> String {
+    let usual = Protocol::usual_at(facts.transport, facts.port);
+    let usual = usual.first().map_or("another protocol", |protocol| protocol.name());
+    let spoken = match facts.protocol {
+        None | Some(Protocol::Unknown) => "no known protocol",
+        Some(protocol) => protocol.name(),
+    };
+    format!(
+        "{spoken} at port {}, which is for {usual}, in {:.0} % of connections",
+        facts.port,
+        share * 100.0
+    )
 }
 
 /// Explanations that would make it harmless, for people to check.
@@ -299,11 +338,15 @@ mod tests {
             odd_certificates: 5,
             bare_requests: 0,
             bare_posts: 0,
+            mismatched: 5,
+            protocol: Some(Protocol::Ssh),
+            days: Some((1, 9)),
             services: 9,
             names: true,
             resolves: true,
             resolved: None,
             alike: 3,
+            beside: 0.0,
             client_hosts: None,
             answers_alike: None,
             sketch: None,

@@ -56,12 +56,14 @@ pub(crate) struct Connection {
 /// never allowed more; 39 months since 2015, 398 days since 2020), or for a subject that is no host's name (section 7.1.2.7.6: the
 /// common name is one of the names it is for), as the defaults of tools are.
 fn is_odd(certificate: &Certificate<'_>, time_ns: i64) -> bool {
-    let lasts_s = i64::from(certificate.validity_days).saturating_add(1) * 86_400;
-    let age_s = (time_ns / 1_000_000_000).saturating_sub(certificate.not_before_s);
+    let is_out_of_time = certificate.validity.is_some_and(|validity| {
+        let lasts_s = i64::from(validity.days).saturating_add(1) * 86_400;
+        let age_s = (time_ns / 1_000_000_000).saturating_sub(validity.not_before_s);
+        !(1..=3_660).contains(&validity.days) || !(0..=lasts_s).contains(&age_s)
+    });
     let subject = certificate.subject;
     certificate.is_self_signed
-        || !(1..=3_660).contains(&certificate.validity_days)
-        || !(0..=lasts_s).contains(&age_s)
+        || is_out_of_time
         || !subject.is_empty() && (subject == certificate.issuer || !subject.contains('.'))
 }
 
@@ -198,21 +200,28 @@ impl Sink for Detector {
                     connection.bare_hello = !hello.has_server_name;
                     if let Some(ja4) = &hello.ja4 {
                         connection.client = self.seed.text(ja4.text());
-                        self.clients.shown(connection.client, ends.host);
+                        self.clients.shown(connection.client, ends.host, ja4.text());
                     }
                 }
             }
             Fact::Certificate(certificate) => {
                 if let Some(connection) = self.connections.get_mut(number) {
                     connection.odd_certificate = is_odd(certificate, time_ns);
+                    if connection.odd_certificate {
+                        self.shown.certificate(connection.pair, certificate);
+                    }
                 }
             }
             Fact::Http(request) => {
                 if let Some(connection) = self.connections.get_mut(number) {
                     (connection.request, connection.post) = (true, request.method == "POST");
+                    // Of every connection or of none: whether it has a timeline yet depends on the queue.
+                    if connection.post || connection.name == NO_NAME {
+                        self.shown.request(connection.pair, request.method, request.path);
+                    }
                     if let Some(agent) = request.user_agent {
                         connection.client = self.seed.text(agent);
-                        self.clients.shown(connection.client, ends.host);
+                        self.clients.shown(connection.client, ends.host, agent);
                     }
                 }
             }

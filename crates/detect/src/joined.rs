@@ -187,6 +187,7 @@ impl Evidence {
         self.keyed_by.extend(other.keyed_by);
         self.keyed_by.sort_unstable();
         self.keyed_by.dedup();
+        self.traits.unite(other.traits);
     }
 }
 
@@ -194,6 +195,7 @@ impl Evidence {
 mod tests {
     use super::*;
     use crate::summary::EvidenceKind;
+    use crate::traits::Traits;
 
     fn sign(name: Option<&str>, keyed_by: &'static str, score: f64) -> Evidence {
         Evidence {
@@ -219,6 +221,7 @@ mod tests {
             histogram: Box::new([0; crate::INTERVAL_BINS]),
             hours: [0; 24],
             recent_ns: vec![],
+            traits: Traits::default(),
             intel: None,
         }
     }

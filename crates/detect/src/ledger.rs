@@ -7,6 +7,7 @@
 //! room; only when it holds less than that does an established timeline go, the least worth of a few that a hand passes.
 
 use balefire_decode::{Address, Transport};
+use balefire_track::Protocol;
 use balefire_track::index::Index;
 use balefire_track::prefetch::fetch;
 
@@ -62,6 +63,10 @@ pub(crate) struct Record {
     /// Those with an HTTP request that names no server, and those of them that post.
     pub(crate) bare_requests: u16,
     pub(crate) bare_posts: u16,
+    /// Those whose payload was something else than their port stands for.
+    pub(crate) mismatched: u16,
+    /// What the payload of the last one was.
+    pub(crate) protocol: Option<Protocol>,
     /// Payload that ended connections had received.
     pub(crate) received_bytes: u64,
     /// Payload that they had sent; of one connection at most 4 GiB.
@@ -127,6 +132,8 @@ impl Record {
             odd_certificates: 0,
             bare_requests: 0,
             bare_posts: 0,
+            mismatched: 0,
+            protocol: None,
             received_bytes: 0,
             sent_bytes: 0,
             sent_last_bytes: 0,
@@ -189,6 +196,8 @@ impl Record {
         self.odd_certificates = self.odd_certificates.saturating_add(u16::from(end.odd_certificate));
         self.bare_requests = self.bare_requests.saturating_add(u16::from(end.bare_request));
         self.bare_posts = self.bare_posts.saturating_add(u16::from(end.bare_post));
+        self.mismatched = self.mismatched.saturating_add(u16::from(end.mismatched));
+        self.protocol = end.protocol.or(self.protocol);
         self.received_bytes = self.received_bytes.saturating_add(end.received_bytes);
         self.sent_bytes = self.sent_bytes.saturating_add(u64::from(end.sent_bytes));
         self.sent_last_bytes = end.sent_bytes;
@@ -216,6 +225,7 @@ impl Record {
         (self.failed, self.starts, self.parallel) = (first.failed, first.starts, first.parallel);
         (self.bare_hellos, self.odd_certificates) = (first.bare_hellos, first.odd_certificates);
         (self.bare_requests, self.bare_posts) = (first.bare_requests, first.bare_posts);
+        (self.mismatched, self.protocol) = (first.mismatched, first.protocol);
         (self.received_bytes, self.sent_bytes) = (first.received_bytes, first.sent_bytes);
     }
 
@@ -246,6 +256,8 @@ pub(crate) struct End {
     pub(crate) odd_certificate: bool,
     pub(crate) bare_request: bool,
     pub(crate) bare_post: bool,
+    pub(crate) mismatched: bool,
+    pub(crate) protocol: Option<Protocol>,
     pub(crate) sent_bytes: u32,
     pub(crate) received_bytes: u64,
     /// Length of the answer: of its HTTP body where that is told, else all payload received.
@@ -477,10 +489,10 @@ impl Ledger {
 // Of its name the text is kept, beside it; what it did in this run is nothing yet.
 crate::state::kept!(Record {
     hash, host, server, votes, port, transport, kind, scope, role, target_port, named, relayed, closed, failed, starts, parallel,
-    last_start_ns, bare_hellos, odd_certificates, bare_requests, bare_posts, received_bytes, sent_bytes, sent_last_bytes, client,
+    last_start_ns, bare_hellos, odd_certificates, bare_requests, bare_posts, mismatched, received_bytes, sent_bytes, sent_last_bytes, client,
     answer_bytes, answer_votes, scored_at, timing_log_odds, class, grouped, timeline,
 } else {
-    name: NO_NAME, client_port: 0, period: crate::state::NOT_IN_THIS_RUN, touched: false, established: false, older: NONE, newer: NONE,
+    name: NO_NAME, client_port: 0, protocol: None, period: crate::state::NOT_IN_THIS_RUN, touched: false, established: false, older: NONE, newer: NONE,
 } if |read| read.class <= 2);
 
 #[cfg(test)]

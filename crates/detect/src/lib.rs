@@ -8,6 +8,7 @@
 mod allow;
 mod around;
 mod asked;
+mod beside;
 mod candidate;
 mod channels;
 mod check_in;
@@ -44,6 +45,7 @@ mod shared;
 mod sighted;
 mod sketched;
 mod slab;
+mod standing;
 mod state;
 mod summary;
 mod table;
@@ -51,11 +53,13 @@ mod texts;
 mod timeline;
 mod timing;
 mod traffic;
+mod traits;
 mod tunnel;
 
 pub use allow::{AllowError, AllowFields, AllowRule, Allowed, AllowedRule, Allowlist};
 pub use asked::{Asked, MOST_ASKED};
 pub use balefire_decode::{Address, Reject, Transport};
+pub use balefire_track::Protocol;
 pub use countries::{Countries, CountriesError, EMBEDDED_NOTICE};
 pub use detector::{Detector, Gauges};
 pub use home::{Home, NetworkError, Role};
@@ -77,3 +81,4 @@ pub use timing::{
     BASE_RATE, CHEAP_MEASURES, LEAST_CHECK_INS, MEASURES, PARTS, Shape, TIMING_PARTS, Timing, TimingPart, score_timing,
     shape,
 };
+pub use traits::{ServerCertificate, Traits};

@@ -81,6 +81,8 @@ pub(crate) struct DestinationSeen {
     pub(crate) active: bool,
     /// Its address, unless it is a name.
     pub(crate) address: Option<Address>,
+    /// The day, since 1970, on which the first of them went there.
+    pub(crate) first_day: u16,
 }
 
 /// See the head of this file. Parts of the same period merge; the default is the empty part.
@@ -179,6 +181,7 @@ impl Part {
                 if same {
                     kept.hosts = kept.hosts.saturating_add(next.hosts);
                     kept.active |= next.active;
+                    kept.first_day = kept.first_day.min(next.first_day);
                 }
                 same
             });
@@ -204,14 +207,20 @@ impl Part {
         let host = self.around.host(candidate.host);
         let ends = Seed::new(settings.hash_seed).ends(candidate.host, candidate.server);
         let resolved = self.around.name(ends);
+        let reached = self.around.reached(candidate.reached);
+        let client = self.around.client(candidate.client);
         Surroundings {
             services: host.map_or(1, |host| host.services),
             names: host.is_some_and(|host| host.names),
             resolves: host.is_some_and(|host| host.resolves),
             resolved: resolved.and_then(|place| self.resolutions.name(place)),
             alike: 1,
-            client_hosts: self.around.client_hosts(candidate.client),
-            hosts_there: self.around.hosts_there(candidate.reached).map_or(1, u64::from),
+            beside: 0.0,
+            client_hosts: client.map(|client| client.hosts.estimate()),
+            client: client.map(|client| &*client.text),
+            hosts_there: reached.map_or(1, |reached| u64::from(reached.hosts)),
+            first_day: reached.map(|reached| reached.first_day),
+            since_day: self.around.since_day(),
             hosts_all: self.hosts.len() as u64,
             country,
             home_country: settings.home_country.map(Country),

@@ -38,6 +38,9 @@ const SIZES_ALIKE: f64 = 1.0;
 /// tries on.
 const PER_MORE_SESSIONS: f64 = 0.8;
 const PER_MORE_TRIES: f64 = 1.8;
+/// A server that has a name, and is gone: makers of appliances give up services, and what does little else is one of theirs.
+const NAMED_DEAD: f64 = -0.5;
+const FEW_SERVICES_NAMED: f64 = 1.5;
 /// Part of what the rhythm says beyond the base rate.
 const OF_RHYTHM: f64 = 0.4;
 const MOST_RHYTHM: f64 = 2.0;
@@ -117,7 +120,9 @@ fn sessions(timing: &Timing, facts: &Facts<'_>) -> Option<Context> {
     let span_s = (facts.span_ns as f64 / 1e9).max(1.0);
     context.add(part::LASTING, span_s, (0.3 * (span_s / 300.0).ln()).clamp(-0.3, 1.0));
     rhythm(&mut context, timing);
-    around(&mut context, facts);
+    around(&mut context, facts, FEW_SERVICES);
+    context.mismatch(facts);
+    context.spoken(facts);
     Some(context)
 }
 
@@ -132,8 +137,16 @@ fn dead(timing: &Timing, facts: &Facts<'_>) -> Option<Context> {
     let span_s = (facts.span_ns as f64 / 1e9).max(1.0);
     context.add(part::LASTING, span_s, (0.7 * (span_s / 60.0).ln()).clamp(-2.0, 2.0));
     bare(&mut context, facts);
+    if !facts.is_bare() {
+        context.add(part::NAMED, 1.0, NAMED_DEAD);
+    }
     rhythm(&mut context, timing);
-    around(&mut context, facts);
+    let few = if facts.is_bare() {
+        FEW_SERVICES
+    } else {
+        FEW_SERVICES_NAMED
+    };
+    around(&mut context, facts, few);
     Some(context)
 }
 
@@ -160,11 +173,12 @@ fn rhythm(context: &mut Context, timing: &Timing) {
     context.add(part::RHYTHM, timing.probability, log_odds.clamp(0.0, MOST_RHYTHM));
 }
 
-fn around(context: &mut Context, facts: &Facts<'_>) {
-    context.services(facts, FEW_SERVICES);
+fn around(context: &mut Context, facts: &Facts<'_>, few: f64) {
+    context.services(facts, few);
     context.prevalence(facts);
     context.parallel(facts);
     context.known(facts);
+    context.known_for(facts);
 }
 
 #[cfg(test)]

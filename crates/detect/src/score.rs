@@ -38,7 +38,9 @@ pub(crate) fn judge(timing: &Timing, facts: &Facts<'_>) -> Judged {
         reading(kind, BASE_RATE.ln(), 0.0, context)
     } else {
         let periodic = regular_too(timing.log_odds, facts.check_ins);
-        reading(facts.kind, timing.log_odds, periodic, Context::of(facts))
+        let mut context = Context::of(facts);
+        context.drawn(timing, facts);
+        reading(facts.kind, timing.log_odds, periodic, context.capped())
     };
     for (kind, context) in readings::others(timing, facts).into_iter().flatten() {
         let other = reading(kind, BASE_RATE.ln(), 0.0, context);

@@ -67,8 +67,10 @@ impl Entry for Host {
 pub(crate) struct Reached {
     pub(crate) hash: u64,
     hosts: NonZeroU32,
-    /// The last period it was reached in.
-    period: u32,
+    /// The last period it was reached in, its lower half: nothing is known for seven years.
+    period: u16,
+    /// The day, since 1970, on which it was first reached.
+    first_day: u16,
     /// An IPv4 address; or where in [`Seen::long`] an IPv6 address is.
     place: u32,
     port: u16,
@@ -91,7 +93,12 @@ impl Reached {
 
     /// Whether it was reached in this period.
     pub(crate) fn is_active(&self, period: u32) -> bool {
-        self.period == period
+        self.period == period as u16
+    }
+
+    /// The day, since 1970, on which it was first reached.
+    pub(crate) fn first_day(&self) -> u16 {
+        self.first_day
     }
 }
 
@@ -160,6 +167,14 @@ pub(crate) struct Seen {
     /// IPv6 addresses of destinations.
     long: Slab<Address>,
     long_free: Vec<u32>,
+    /// The first day of any destination.
+    since_day: Option<u16>,
+}
+
+/// The day of a time, since 1970; it has room until 2149.
+pub(crate) fn day_of(time_ns: i64) -> u16 {
+    const DAY_NS: i64 = 86_400_000_000_000;
+    u16::try_from(time_ns.div_euclid(DAY_NS).max(0)).unwrap_or(u16::MAX)
 }
 
 impl Seen {
@@ -170,6 +185,7 @@ impl Seen {
             pairs: Table::new(limits.pairs),
             long: Slab::new(),
             long_free: Vec::new(),
+            since_day: None,
         }
     }
 
@@ -199,19 +215,22 @@ impl Seen {
 
     /// A destination was reached, by one more host if the pair is new.
     #[inline]
-    pub(crate) fn destination(&mut self, hash: u64, key: &Destination, new_host: bool, period: u32) {
+    pub(crate) fn destination(&mut self, hash: u64, key: &Destination, new_host: bool, period: u32, time_ns: i64) {
         if let Some(slot) = self.destinations.find(hash, |reached| reached.hash == hash) {
             if let Some(reached) = self.destinations.at_mut(slot) {
                 reached.hosts = reached.hosts.saturating_add(u32::from(new_host));
-                reached.period = period;
+                reached.period = period as u16;
             }
             return;
         }
         let (what, place) = self.place(key);
+        let first_day = day_of(time_ns);
+        self.since_day = Some(self.since_day.map_or(first_day, |since_day| since_day.min(first_day)));
         let (_, evicted) = self.destinations.insert(Reached {
             hash,
             hosts: NonZeroU32::MIN,
-            period,
+            period: period as u16,
+            first_day,
             place,
             port: key.port,
             transport: key.transport,
@@ -298,11 +317,16 @@ impl Seen {
         self.hosts.at(slot)
     }
 
-    /// Hosts that go to the destination with this hash.
-    pub(crate) fn hosts_of(&self, hash: u64) -> u32 {
-        let slot = self.destinations.find(hash, |reached| reached.hash == hash);
-        slot.and_then(|slot| self.destinations.at(slot))
-            .map_or(0, Reached::hosts)
+    /// Hosts that go to the destination with this hash, and the day of the first.
+    pub(crate) fn reached(&self, hash: u64) -> Option<(u32, u16)> {
+        let slot = self.destinations.find(hash, |reached| reached.hash == hash)?;
+        let reached = self.destinations.at(slot)?;
+        Some((reached.hosts(), reached.first_day))
+    }
+
+    /// The first day of any destination.
+    pub(crate) fn since_day(&self) -> Option<u16> {
+        self.since_day
     }
 
     /// Asks for the lines where these three will be searched for.
@@ -357,7 +381,7 @@ impl Seen {
     }
 
     /// Puts a destination back, or adds its hosts to what is known.
-    pub(crate) fn restore_destination(&mut self, hash: u64, hosts: u32, service: Option<Destination>) {
+    pub(crate) fn restore_destination(&mut self, hash: u64, hosts: u32, service: Option<Destination>, first_day: u16) {
         let find = |seen: &Self| seen.destinations.find(hash, |reached| reached.hash == hash);
         let known = find(self).is_some();
         if !known {
@@ -368,11 +392,13 @@ impl Seen {
                 scope: Scope::Name,
             };
             let period = crate::state::NOT_IN_THIS_RUN;
-            self.destination(hash, &service.unwrap_or(name), true, period);
+            let time_ns = i64::from(first_day).saturating_mul(86_400_000_000_000);
+            self.destination(hash, &service.unwrap_or(name), true, period, time_ns);
         }
         let more = if known { hosts } else { hosts.saturating_sub(1) };
         if let Some(reached) = find(self).and_then(|slot| self.destinations.at_mut(slot)) {
             reached.hosts = reached.hosts.saturating_add(more);
+            reached.first_day = reached.first_day.min(first_day);
         }
     }
 
@@ -426,11 +452,11 @@ mod tests {
     fn prevalence_counts_hosts_not_check_ins() {
         let mut seen = Seen::new(&Limits::default());
         let key = Destination::service(Address::v4([192, 0, 2, 1]), 443, Transport::TCP);
-        seen.destination(5, &key, true, 0);
-        seen.destination(5, &key, false, 0);
-        seen.destination(5, &key, true, 1);
-        assert_eq!(seen.hosts_of(5), 2);
-        assert_eq!(seen.hosts_of(6 << 32), 0);
+        seen.destination(5, &key, true, 0, 86_400 * S);
+        seen.destination(5, &key, false, 0, 3 * 86_400 * S);
+        seen.destination(5, &key, true, 1, 9 * 86_400 * S);
+        assert_eq!(seen.reached(5), Some((2, 1)));
+        assert_eq!((seen.reached(6 << 32), seen.since_day()), (None, Some(1)));
     }
 
     #[test]
@@ -453,7 +479,7 @@ mod tests {
             .iter()
             .enumerate()
         {
-            seen.destination((number as u64 + 1) << 32, key, true, 0);
+            seen.destination((number as u64 + 1) << 32, key, true, 0, 0);
         }
         let mut told: Vec<_> = seen.destinations.iter().map(|reached| seen.service(reached)).collect();
         told.sort_unstable();

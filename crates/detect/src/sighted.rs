@@ -169,7 +169,8 @@ impl Watch {
         self.addresses = intel.has_addresses();
         self.names = intel.has_domains();
         self.ja4 = intel.has_ja4() || lists.allow.rules().iter().any(|rule| rule.ja4().is_some());
-        // A name that was unlisted may be listed now. Zero is the hash of nothing that is ever looked up first.
+        // A name that was unlisted may be listed now. Zero stands for no name: a name of that hash, one in 2^64, would be taken
+        // for looked up.
         self.unlisted = vec![0; if self.names { UNLISTED } else { 0 }];
         (self.lists, self.version) = (lists, version);
     }

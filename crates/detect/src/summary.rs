@@ -7,6 +7,7 @@ use balefire_decode::{Address, Reject, Transport};
 
 use crate::allow::Allowed;
 use crate::intel::{IndicatorMatch, IntelList};
+use crate::traits::Traits;
 
 /// An ISO 3166-1 alpha-2 code, or unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -193,6 +194,8 @@ pub struct Evidence {
     pub hours: [u16; 24],
     /// The last check-in times, oldest first.
     pub recent_ns: Vec<i64>,
+    /// What the payload showed of the two.
+    pub traits: Traits,
     /// What lists say, for [`EvidenceKind::ThreatIntel`] and no other kind.
     pub intel: Option<IntelSign>,
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use balefire_detect::{
     Accounting, Allowed, Class, ControlServer, CountryRow, CountrySource, Evidence, Gap, IntelList, IntelSign, Period,
-    PeriodKind, Reject, ScorePart, Summary, Timeline, Totals,
+    PeriodKind, Protocol, Reject, ScorePart, Summary, Timeline, Totals, Traits,
 };
 use serde::Serialize;
 
@@ -298,6 +298,7 @@ struct EvidenceFields<'a> {
     intervals: Vec<IntervalFields>,
     hours: &'a [u16],
     recent: Vec<String>,
+    traits: TraitsFields,
     intel: Option<IntelFields>,
 }
 
@@ -325,7 +326,43 @@ impl<'a> EvidenceFields<'a> {
             intervals: IntervalFields::of(evidence),
             hours: &evidence.hours,
             recent: evidence.recent_ns.iter().map(|&time_ns| rfc3339(time_ns)).collect(),
+            traits: TraitsFields::new(&evidence.traits),
             intel: evidence.intel.as_ref().map(IntelFields::new),
+        }
+    }
+}
+
+/// What the payload showed.
+#[derive(Serialize)]
+struct TraitsFields {
+    protocol: Option<&'static str>,
+    client: Option<String>,
+    request: Option<String>,
+    certificate: Option<CertificateFields>,
+}
+
+#[derive(Serialize)]
+struct CertificateFields {
+    subject: String,
+    issuer: String,
+    self_signed: bool,
+    not_before: Option<String>,
+    validity_days: Option<u32>,
+}
+
+impl TraitsFields {
+    fn new(traits: &Traits) -> Self {
+        Self {
+            protocol: traits.protocol.map(Protocol::name),
+            client: traits.client.as_deref().map(clean),
+            request: traits.request.as_deref().map(clean),
+            certificate: traits.certificate.as_ref().map(|certificate| CertificateFields {
+                subject: clean(&certificate.subject),
+                issuer: clean(&certificate.issuer),
+                self_signed: certificate.is_self_signed,
+                not_before: certificate.not_before_ns.map(rfc3339),
+                validity_days: certificate.validity_days,
+            }),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! or a name). Out: a page of text. Not its job: the scores themselves (`detect`).
 
 use balefire_detect::{
-    BINS_PER_OCTAVE, ControlServer, Evidence, EvidenceKind, INTERVAL_BINS, Summary, Timeline, TimelineRow,
+    BINS_PER_OCTAVE, ControlServer, Evidence, EvidenceKind, INTERVAL_BINS, Summary, Timeline, TimelineRow, Traits,
 };
 
 use crate::Style;
@@ -161,6 +161,7 @@ fn evidence_page(evidence: &Evidence) -> String {
         time_of_day(evidence.last_ns),
     );
     page.push_str(&places(evidence));
+    page.push_str(&payload(&evidence.traits));
     page.push_str(&intervals(&evidence.histogram));
     page.push_str(&hours(&evidence.hours));
     if !evidence.recent_ns.is_empty() {
@@ -200,6 +201,50 @@ fn places(evidence: &Evidence) -> String {
     if evidence.ports.len() > 1 {
         let ports: Vec<String> = evidence.ports.iter().map(ToString::to_string).collect();
         text.push_str(&format!("  Ports     {}\n", ports.join(" ")));
+    }
+    text
+}
+
+/// What the payload showed of the two.
+fn payload(traits: &Traits) -> String {
+    let mut shown = Vec::new();
+    shown.extend(traits.protocol.map(|protocol| protocol.name().to_owned()));
+    shown.extend(
+        traits
+            .client
+            .as_deref()
+            .map(|client| format!("client {}", clean(client))),
+    );
+    shown.extend(traits.request.as_deref().map(clean));
+    let mut text = match &shown[..] {
+        [] => String::new(),
+        shown => format!("  Payload   {}\n", shortened(&shown.join(", "), PART_COLUMNS)),
+    };
+    if let Some(certificate) = &traits.certificate {
+        let named = |name: &str| {
+            if name.is_empty() {
+                "nobody".to_owned()
+            } else {
+                clean(name)
+            }
+        };
+        let signed = if certificate.is_self_signed {
+            "signed by itself".to_owned()
+        } else {
+            format!("issued by {}", named(&certificate.issuer))
+        };
+        let since = certificate
+            .not_before_ns
+            .map(|ns| format!(", valid from {}", date_time(ns)));
+        let days = certificate
+            .validity_days
+            .map(|days| format!(" for {}", counted(u64::from(days), "day")));
+        text.push_str(&format!(
+            "  Server    certificate for {}, {signed}{}{}\n",
+            named(&certificate.subject),
+            since.unwrap_or_default(),
+            days.unwrap_or_default(),
+        ));
     }
     text
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use balefire_decode::Address;
+use balefire_decode::{Address, Transport};
 
 /// Where a name of the server came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -176,6 +176,22 @@ impl Protocol {
             Self::Unknown => "unknown",
         }
     }
+
+    /// What is spoken at a port by convention (IANA, Service Name and Transport Protocol Port Number Registry), as far as it is one
+    /// of these; empty where it is none. Where the payload shows something else ([`Fact::Protocol`]), port and protocol do not match.
+    pub const fn usual_at(transport: Transport, port: u16) -> &'static [Self] {
+        match (transport, port) {
+            (Transport::TCP, 22) => &[Self::Ssh],
+            (Transport::TCP, 25 | 587) => &[Self::Smtp],
+            (Transport::TCP | Transport::UDP, 53) => &[Self::Dns],
+            // An upgrade to anything else begins as HTTP.
+            (Transport::TCP, 80) => &[Self::Http, Self::Http2],
+            (Transport::TCP, 443 | 465 | 636 | 853 | 990 | 993 | 995 | 5061) => &[Self::Tls],
+            (Transport::UDP, 123) => &[Self::Ntp],
+            (Transport::UDP, 443) => &[Self::Quic],
+            _ => &[],
+        }
+    }
 }
 
 /// What a TLS client says of itself.
@@ -232,10 +248,17 @@ pub struct Certificate<'a> {
     pub issuer: &'a str,
     /// Subject and issuer are the same, byte for byte.
     pub is_self_signed: bool,
-    /// Seconds since 1970-01-01 UTC from which it is valid.
+    /// When it is valid; none where that is not told, as in logs.
+    pub validity: Option<Validity>,
+}
+
+/// When a certificate is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// Seconds since 1970-01-01 UTC from which on.
     pub not_before_s: i64,
-    /// Days between the beginning and the end of its validity, rounded down; 0 if it ends before it begins.
-    pub validity_days: u32,
+    /// Days between its beginning and its end, rounded down; 0 if it ends before it begins.
+    pub days: u32,
 }
 
 /// The head of an HTTP request.

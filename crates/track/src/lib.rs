@@ -28,7 +28,9 @@ pub use application::BUFFER_BYTES;
 pub use class::Class;
 pub use counters::Counters;
 pub use event::{Arrival, Closed, ConnState, Endpoints, Opened, Sink, Volume};
-pub use fact::{Certificate, DnsMessage, Echo, Fact, HttpBody, HttpRequest, Ja4, NameKind, Protocol, TlsHello};
+pub use fact::{
+    Certificate, DnsMessage, Echo, Fact, HttpBody, HttpRequest, Ja4, NameKind, Protocol, TlsHello, Validity,
+};
 pub use settings::Settings;
 pub use tracker::Tracker;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use balefire_archive::{About, Hour, Waiting};
 use balefire_detect::{
     Accounting, Address, Allowed, Class, ControlServer, Country, CountrySource, Evidence, EvidenceKind, INTERVAL_BINS,
-    Period, PeriodKind, Summary, Totals, Transport,
+    Period, PeriodKind, Summary, Totals, Traits, Transport,
 };
 use proptest::prelude::*;
 
@@ -49,6 +49,7 @@ fn server(number: u8, name: Option<&str>, class: Class, hosts: &[u8], last_s: i6
         histogram: Box::new([0; INTERVAL_BINS]),
         hours: [0; 24],
         recent_ns: Vec::new(),
+        traits: Traits::default(),
         intel: None,
     };
     ControlServer {
@@ -198,9 +199,15 @@ fn peers_are_counted_by_country() {
     assert!((estimate - 1.0).abs() < 0.01, "{estimate}");
 }
 
-/// What is counted of hours: pairs, and the class and country of every server.
-fn counted(hours: &[Hour]) -> (BTreeSet<(String, String)>, BTreeMap<String, BTreeSet<(i64, String)>>) {
-    let (mut pairs, mut servers) = (BTreeSet::new(), BTreeMap::<_, BTreeSet<_>>::new());
+/// Server, host.
+type Pairs = BTreeSet<(String, String)>;
+
+/// Class and country of a server: one word, or the hours do not agree.
+type Words = BTreeMap<String, BTreeSet<(i64, String)>>;
+
+/// What is counted of hours.
+fn counted(hours: &[Hour]) -> (Pairs, Words) {
+    let (mut pairs, mut servers) = (Pairs::new(), Words::new());
     for row in hours.iter().flat_map(|hour| &hour.pairs).filter(|row| row.class > 0) {
         pairs.insert((row.server.clone(), row.host.clone()));
         let words = servers.entry(row.server.clone()).or_default();

@@ -142,7 +142,9 @@ impl Reloader {
         match lists::load(new) {
             Ok(loaded) => {
                 loaded.remarks.iter().for_each(|remark| output::remark(remark));
-                report.taken.push(format!("lists read anew: {}", loaded.words()));
+                report
+                    .taken
+                    .push(format!("lists read anew: {}", loaded.words(&self.shared.lists())));
                 self.shared.replace_lists(loaded.lists);
                 old.intel.clone_from(&named.intel);
                 old.allowlist.clone_from(&named.allowlist);

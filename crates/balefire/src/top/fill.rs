@@ -357,7 +357,7 @@ fn listed(sign: &IntelSign) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use balefire_detect::{Class, EvidenceKind, INTERVAL_BINS, IndicatorMatch, ScorePart};
+    use balefire_detect::{Class, EvidenceKind, INTERVAL_BINS, IndicatorMatch, ScorePart, Traits};
 
     use super::*;
 
@@ -411,6 +411,7 @@ mod tests {
             histogram,
             hours: [0; 24],
             recent_ns: vec![2],
+            traits: Traits::default(),
             intel: None,
         }
     }

@@ -33,7 +33,7 @@ struct Server {
     country: String,
     class: String,
     kind: String,
-    interval_s: f64,
+    interval_s: Option<f64>,
     hosts: Vec<String>,
 }
 
@@ -134,7 +134,12 @@ fn differences_of_server(server: &Server, rows: &[&Value]) -> Vec<String> {
             .any(|name| Some(name.as_str().unwrap()) == server.name.as_deref())
     };
     demand(server.name.is_none() || any(&named), "names");
-    let near = |interval_s: f64| (interval_s / server.interval_s - 1.0).abs() <= INTERVAL_TOLERANCE;
+    let near = |interval_s: f64| {
+        let nominal = server
+            .interval_s
+            .filter(|nominal| (interval_s / nominal - 1.0).abs() > INTERVAL_TOLERANCE);
+        nominal.is_none()
+    };
     let is_sign =
         |evidence: &Value| evidence["kind"] == server.kind.as_str() && near(evidence["interval_s"].as_f64().unwrap());
     demand(

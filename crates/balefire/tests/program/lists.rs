@@ -143,7 +143,7 @@ fn a_rule_is_added_and_nothing_else_changes() {
         &mut add("192.0.2.7", &["--port", "443", "--reason", "our \"agent\""]),
         0,
     );
-    assert!(said.contains("added address 192.0.2.7, port 443; 1 rules"), "{said}");
+    assert!(said.contains("added address 192.0.2.7, port 443; 1 rule"), "{said}");
     let commented = format!("# kept\n{}# kept too", fs::read_to_string(&path).unwrap());
     fs::write(&path, &commented).unwrap();
     output_of(

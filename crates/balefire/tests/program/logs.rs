@@ -200,3 +200,105 @@ fn names_from_logs_are_harmless_on_the_page() {
         assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said}");
     }
 }
+
+/// A folder whose logs tell of a server what only payloads know: TLS at the port of DNS, a hello without a name, a certificate of its
+/// own, and addresses that DNS gave for other names. `json` writes the same as JSON lines.
+fn telling_folder(bench: &Bench, name: &str, json: bool) -> PathBuf {
+    const JA4: &str = "t13i190800_9dc949149365_97f8aa674fd9";
+    let folder = bench.path(name);
+    fs::create_dir_all(&folder).unwrap();
+    let mut logs = [
+        (
+            "conn",
+            "proto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state",
+            String::new(),
+        ),
+        (
+            "ssl",
+            "version\tcipher\tserver_name\tja4\tsubject\tissuer",
+            String::new(),
+        ),
+        ("dns", "proto\tquery\tqtype\trcode\tanswers\tTTLs", String::new()),
+    ];
+    for beat in 0..60_u32 {
+        let (at, port) = (FIRST + beat * 240 + beat * 37 % 90, 40_000 + beat);
+        let mut line = |log: usize, uid: &str, ends: &str, values: &str| {
+            let (_, columns, text) = &mut logs[log];
+            if !json {
+                let _ = writeln!(text, "{at}.5\t{uid}\t{ends}\t{values}");
+                return;
+            }
+            let keys = ["id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p"]
+                .into_iter()
+                .chain(columns.split('\t'));
+            let fields = keys
+                .zip(ends.split('\t').chain(values.split('\t')))
+                .filter(|(_, value)| *value != "-");
+            let fields: Vec<String> = fields
+                .map(|(key, value)| match key {
+                    "answers" => format!("\"{key}\":[\"{value}\"]"),
+                    "TTLs" => format!("\"{key}\":[{value}]"),
+                    _ if value.parse::<f64>().is_ok() => format!("\"{key}\":{value}"),
+                    _ => format!("\"{key}\":\"{value}\""),
+                })
+                .collect();
+            let _ = writeln!(text, "{{\"ts\":{at}.5,\"uid\":\"{uid}\",{}}}", fields.join(","));
+        };
+        let (uid, question) = (format!("C{beat}"), format!("D{beat}"));
+        let ends = format!("10.1.0.9\t{port}\t45.77.12.34\t53");
+        line(0, &uid, &ends, "tcp\tssl\t1.5\t600\t1400\tSF");
+        line(
+            1,
+            &uid,
+            &ends,
+            &format!("TLSv12\tx\t-\t{JA4}\tCN=localhost,O=x\tCN=localhost,O=x"),
+        );
+        let ends = format!("10.1.0.9\t{port}\t10.1.0.53\t53");
+        let answer = format!("udp\twww{}.example.org\t1\t0\t203.0.113.{}\t300.0", beat % 7, beat % 7);
+        line(2, &question, &ends, &answer);
+    }
+    for (log, columns, text) in logs {
+        let head = format!("#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\t{columns}\n");
+        let text = if json { text } else { head + &text };
+        fs::write(folder.join(format!("{log}.log.gz")), gzip(&text)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn what_zeek_learnt_of_payloads_is_evidence() {
+    let bench = Bench::new();
+    let tabs = telling_folder(&bench, "tabs", false);
+    let text = output_of(balefire(&["read", "--format", "json"]).arg(&tabs), 0);
+    let json = parsed(&text);
+    let sign = &json["servers"][0]["evidence"][0];
+    assert_eq!(json["servers"][0]["address"], "45.77.12.34");
+    let parts = sign["parts"].as_array().unwrap();
+    for part in ["port_protocol", "tls_without_name", "certificate", "bare_address"] {
+        assert!(parts.iter().any(|found| found["name"] == part), "{part}: {parts:?}");
+    }
+    let traits = &sign["traits"];
+    assert_eq!(
+        (
+            &traits["protocol"],
+            &traits["client"],
+            &traits["certificate"]["self_signed"]
+        ),
+        (
+            &"tls".into(),
+            &"t13i190800_9dc949149365_97f8aa674fd9".into(),
+            &true.into()
+        )
+    );
+    assert_eq!(traits["certificate"]["subject"], "localhost");
+    let resolved = parts.iter().find(|found| found["name"] == "bare_address").unwrap();
+    assert_eq!(resolved["text"], "bare address, never resolved by this host");
+    let objects = telling_folder(&bench, "objects", true);
+    assert!(output_of(balefire(&["read", "--format", "json"]).arg(&objects), 0) == text);
+    let page = output_of(balefire(&["read", "--why", "45.77.12.34"]).arg(&tabs), 0);
+    assert!(
+        page.contains("Payload   tls, client t13i190800")
+            && page.contains("certificate for localhost, signed by itself"),
+        "{page}"
+    );
+}

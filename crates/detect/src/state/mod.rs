@@ -36,7 +36,7 @@ pub(crate) const NOT_IN_THIS_RUN: u32 = u32::MAX;
 const MAGIC: &[u8; 16] = b"balefire-state\n\0";
 
 /// Of the form. It grows when what is kept changes, or how it is hashed; a test says when that is.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// Of the checksum at the end.
 const CHECKSUM_BYTES: usize = 32;
@@ -316,6 +316,7 @@ impl Detector {
             });
             section.entry(Tag::Destination, |out| {
                 (reached.hash, reached.hosts(), service).put(out);
+                reached.first_day().put(out);
             });
         }
     }
@@ -373,10 +374,11 @@ impl Detector {
             }
             Tag::Destination => {
                 let (hash, hosts, service) = <(u64, u32, Option<(Address, u16, Transport)>)>::take(from)?;
+                let first_day = u16::take(from)?;
                 if of_all && hosts > 0 {
                     let service =
                         service.map(|(address, port, transport)| Destination::service(address, port, transport));
-                    self.seen.restore_destination(hash, hosts, service);
+                    self.seen.restore_destination(hash, hosts, service, first_day);
                 }
             }
             Tag::Client => {

@@ -2,8 +2,8 @@
 
 use balefire_detect::{
     Accounting, Address, Allowed, AllowedRule, Class, Contact, ControlServer, Country, CountryRow, CountrySource,
-    Evidence, EvidenceKind, INTERVAL_BINS, IndicatorMatch, IntelList, IntelSign, Period, PeriodKind, QueueDrops,
-    Reject, ScorePart, Summary, TimelineRow, Totals, Transport,
+    Evidence, EvidenceKind, INTERVAL_BINS, IndicatorMatch, IntelList, IntelSign, Period, PeriodKind, Protocol,
+    QueueDrops, Reject, ScorePart, Summary, TimelineRow, Totals, Traits, Transport,
 };
 
 pub(crate) const SECOND_NS: i64 = 1_000_000_000;
@@ -161,7 +161,17 @@ pub(crate) fn evidence(host: Address, name: Option<&str>, score: f64) -> Evidenc
         recent_ns: (0..16)
             .map(|index| START_NS + (86_370 - 33 * (15 - index)) * SECOND_NS)
             .collect(),
+        traits: traits(),
         intel: None,
+    }
+}
+
+fn traits() -> Traits {
+    Traits {
+        protocol: Some(Protocol::Http),
+        client: Some("Mozilla/4.0 (compatible; MSIE 6.0)".to_owned()),
+        request: Some("GET /page.jsp?id=7".to_owned()),
+        certificate: None,
     }
 }
 
@@ -180,6 +190,7 @@ pub(crate) fn listed(host: Address, list: &str, label: Option<&str>) -> Evidence
         histogram: Box::new([0; INTERVAL_BINS]),
         hours: [0; 24],
         recent_ns: Vec::new(),
+        traits: Traits::default(),
         intel: Some(IntelSign {
             contact: Contact::Address,
             matches: vec![IndicatorMatch {

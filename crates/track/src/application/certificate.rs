@@ -5,7 +5,7 @@
 
 use super::Teller;
 use super::text::Text;
-use crate::{Certificate, Fact};
+use crate::{Certificate, Fact, Validity};
 
 const TAG_INTEGER: u8 = 0x02;
 const TAG_OBJECT: u8 = 0x06;
@@ -66,8 +66,10 @@ pub(super) fn tell(parsed: &Parsed<'_>, teller: &mut Teller<'_>) {
         subject: teller.counted(&subject),
         issuer: teller.counted(&issuer),
         is_self_signed: parsed.subject == parsed.issuer,
-        not_before_s: parsed.not_before_s,
-        validity_days: parsed.validity_days(),
+        validity: Some(Validity {
+            not_before_s: parsed.not_before_s,
+            days: parsed.validity_days(),
+        }),
     };
     teller.fact(&Fact::Certificate(certificate));
 }

@@ -24,7 +24,7 @@ mod quic_keys;
 mod records;
 mod server_hello;
 mod teller;
-mod text;
+pub(crate) mod text;
 
 use crate::{Fact, Protocol};
 use buffer::{Buffer, Pool};

@@ -200,13 +200,21 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// An Initial packet of version 1 with these frames, padded to 1,200 bytes; its tag is zeros.
+    /// The same of version 1.
     pub(in super::super) fn packet(number: u16, frames: &[u8]) -> Vec<u8> {
+        packet_of(VERSION_1, number, frames)
+    }
+
+    /// An Initial packet of a version with these frames, padded to 1,200 bytes; its tag is zeros.
+    pub(in super::super) fn packet_of(version: u32, number: u16, frames: &[u8]) -> Vec<u8> {
         let destination = [1, 2, 3, 4, 5, 6, 7, 8];
-        let mut bytes = vec![0xc1, 0, 0, 0, 1, 8];
+        // Version 2 numbers the types of packets anew (RFC 9369 section 3.2).
+        let mut bytes = vec![if version == VERSION_2 { 0xd1 } else { 0xc1 }];
+        bytes.extend(version.to_be_bytes());
+        bytes.push(8);
         bytes.extend(destination);
         bytes.extend([0, 0, 0x44, 0x9e]);
-        let keys = Keys::of(VERSION_1, &destination).unwrap();
+        let keys = Keys::of(version, &destination).unwrap();
         let mut payload = frames.to_vec();
         payload.resize(0x49e - 2 - TAG_BYTES as usize, 0);
         // Enciphering and deciphering are the same.

@@ -5,14 +5,14 @@
 
 /// A harmless text of at most `BYTES` bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<const BYTES: usize> {
+pub(crate) struct Text<const BYTES: usize> {
     bytes: [u8; BYTES],
     length: usize,
     is_truncated: bool,
 }
 
 impl<const BYTES: usize> Text<BYTES> {
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut text = Self {
             bytes: [0; BYTES],
             length: 0,
@@ -41,7 +41,7 @@ impl<const BYTES: usize> Text<BYTES> {
         text
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         // Only ASCII is ever put in.
         std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
     }

@@ -27,8 +27,23 @@ pub(super) enum Role {
     Host,
     Uri,
     RequestBytes,
+    ResponseBytes,
+    UserAgent,
+    Status,
+    QueryType,
+    ResponseCode,
+    Answers,
+    AnswerTimes,
+    TlsVersion,
+    NextProtocol,
+    Ja4,
+    Subject,
+    Issuer,
+    Validation,
     /// Only DNS logs have it.
     DnsMark,
+    /// Only TLS logs have it.
+    TlsMark,
     /// Only QUIC logs have it.
     QuicMark,
 }
@@ -65,9 +80,22 @@ const VOCABULARY: &[(Role, &str, &str)] = &[
     (Role::Host, "", "host"),
     (Role::Uri, "", "uri"),
     (Role::RequestBytes, "", "request_body_len"),
-    (Role::DnsMark, "", "qtype"),
+    (Role::ResponseBytes, "", "response_body_len"),
+    (Role::UserAgent, "", "user_agent"),
+    (Role::Status, "", "status_code"),
+    (Role::QueryType, "", "qtype"),
+    (Role::ResponseCode, "", "rcode"),
+    (Role::Answers, "", "answers"),
+    (Role::AnswerTimes, "", "TTLs"),
+    (Role::TlsVersion, "", "version"),
+    (Role::NextProtocol, "", "next_protocol"),
+    (Role::Ja4, "", "ja4"),
+    (Role::Subject, "", "subject"),
+    (Role::Issuer, "", "issuer"),
+    (Role::Validation, "", "validation_status"),
     (Role::DnsMark, "", "qtype_name"),
     (Role::DnsMark, "", "trans_id"),
+    (Role::TlsMark, "", "cipher"),
     (Role::QuicMark, "", "client_initial_dcid"),
 ];
 
@@ -95,20 +123,20 @@ impl Role {
 
 /// A set of roles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Roles(u32);
+pub(super) struct Roles(u64);
 
 impl Roles {
     /// One bit per role, in the order of [`Role`].
-    pub(super) const fn from_bits(bits: u32) -> Self {
+    pub(super) const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
     pub(super) fn insert(&mut self, role: Role) {
-        self.0 |= 1 << role as u8;
+        self.0 |= 1 << role as u64;
     }
 
     pub(super) const fn has(self, role: Role) -> bool {
-        self.0 & 1 << role as u8 != 0
+        self.0 & 1 << role as u64 != 0
     }
 
     pub(super) const fn is_empty(self) -> bool {
@@ -134,9 +162,9 @@ pub(super) enum Kind {
 impl Kind {
     /// Decided by the columns, never by a file's name: rotated and filtered logs have any name.
     pub(super) const fn of(roles: Roles) -> Self {
-        if roles.has(Role::Query) && roles.has(Role::DnsMark) {
+        if roles.has(Role::Query) && (roles.has(Role::DnsMark) || roles.has(Role::QueryType)) {
             Self::Dns
-        } else if roles.has(Role::ServerName) {
+        } else if roles.has(Role::ServerName) || roles.has(Role::TlsMark) {
             if roles.has(Role::QuicMark) {
                 Self::Quic
             } else {
@@ -189,7 +217,7 @@ mod tests {
 
     #[test]
     fn every_role_has_its_own_bit_and_at_least_one_name() {
-        const { assert!(ROLES <= 32) }
+        const { assert!(ROLES <= 64) }
         for (role, csv, zeek) in VOCABULARY {
             assert!(!csv.is_empty() || !zeek.is_empty());
             for name in [csv, zeek].into_iter().filter(|name| !name.is_empty()) {

@@ -35,7 +35,7 @@ pub(super) fn unescape(fields: &RawFields<'_>) -> Unescaped {
     })
 }
 
-/// The fields by meaning. Nulls, and values that are no plain text or number, count as absent.
+/// The fields by meaning. Nulls, and values that are no plain text, number or list, count as absent.
 pub(super) fn row<'a>(fields: &RawFields<'a>, unescaped: &'a Unescaped) -> Row<'a> {
     let mut texts: PerRole<&[u8]> = [&[]; ROLES];
     for ((text, raw), unescaped) in texts.iter_mut().zip(fields).zip(unescaped) {
@@ -44,6 +44,8 @@ pub(super) fn row<'a>(fields: &RawFields<'a>, unescaped: &'a Unescaped) -> Row<'
             (_, Some(unescaped)) => unescaped.as_bytes(),
             ([b'"', plain @ .., b'"'], None) if !plain.contains(&b'\\') => plain,
             (number @ [b'0'..=b'9' | b'-', ..], None) => number,
+            // A list of plain members; nested ones and escapes are no members of these logs.
+            (list @ [b'[', ..], None) if !list.contains(&b'\\') => list,
             _ => &[],
         };
     }

@@ -12,6 +12,7 @@ mod columns;
 mod entry;
 mod fault;
 mod json;
+mod learnt;
 mod name;
 mod parser;
 mod replay;
@@ -22,7 +23,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{Ending, Entry, EntryKind, JoinKey, Name};
+pub use entry::{Ending, Entry, EntryKind, JoinKey, Learnt, Name};
 pub use fault::{HeaderFault, LineFault, Reason};
 pub use parser::{Line, Parser, is_text};
 pub use replay::{Replay, ReplayCounters};

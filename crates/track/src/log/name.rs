@@ -36,7 +36,7 @@ fn named(kind: NameKind, text: &[u8], port: u16) -> Option<Name> {
 }
 
 /// Zeek writes bytes it does not print as `\xNN`; undone, so that a name is the same whichever log it came from.
-fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'\\') {
         return Cow::Borrowed(text);
     }

@@ -12,6 +12,7 @@ use foldhash::fast::RandomState;
 use crate::{BURST_GAP_NS, Closed, ConnState, Endpoints, Fact, Opened, Sink, Volume};
 
 use super::entry::{Ending, Entry, EntryKind, JoinKey, Name};
+use super::learnt;
 
 /// A connection stays open this long after its last packet: times in logs are rounded to a microsecond, and a line of
 /// another log may carry the very time at which the connection ended.
@@ -157,7 +158,7 @@ impl Replay {
             time_ns: entry.time_ns,
             mid_stream: false,
         });
-        tell_name(entry, tag, sink);
+        tell_learnt(entry, tag, sink);
         let open = Open {
             tag,
             endpoints: entry.endpoints,
@@ -202,7 +203,7 @@ impl Replay {
                 open.until_ns = open.last_ns.saturating_add(wait_ns);
             }
             self.counters.facts_joined += u64::from(open.ending.is_some());
-            tell_name(entry, open.tag, sink);
+            tell_learnt(entry, open.tag, sink);
         }
         slot
     }
@@ -267,7 +268,7 @@ impl Replay {
     }
 }
 
-fn tell_name(entry: &Entry, tag: u32, sink: &mut impl Sink) {
+fn tell_learnt(entry: &Entry, tag: u32, sink: &mut impl Sink) {
     if let Some(Name { text, kind, port }) = &entry.name {
         let fact = Fact::Name {
             kind: *kind,
@@ -276,6 +277,7 @@ fn tell_name(entry: &Entry, tag: u32, sink: &mut impl Sink) {
         };
         sink.fact(tag, &entry.endpoints, entry.time_ns, &fact);
     }
+    learnt::tell(entry, |fact| sink.fact(tag, &entry.endpoints, entry.time_ns, fact));
 }
 
 fn tell_end(open: &Open, sink: &mut impl Sink) {

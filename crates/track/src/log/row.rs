@@ -8,12 +8,12 @@ use std::hash::BuildHasher;
 use balefire_decode::Transport;
 use foldhash::fast::FixedState;
 
-use crate::{ConnState, Endpoints, NameKind, Volume};
+use crate::{ConnState, Endpoints, NameKind, Protocol, Volume};
 
 use super::columns::{Kind, PerRole, ROLES, Role, Roles};
 use super::entry::{Ending, Entry, EntryKind, JoinKey, Name};
 use super::fault::{LineFault, Reason};
-use super::{name, value};
+use super::{learnt, name, value};
 
 /// One line by meaning; a field that is absent or unset is empty.
 #[derive(Debug)]
@@ -38,11 +38,11 @@ impl<'a> Row<'a> {
     /// The roles that have a value.
     pub(super) fn roles(&self) -> Roles {
         let set = self.fields.iter().enumerate().filter(|(_, field)| !field.is_empty());
-        Roles::from_bits(set.fold(0, |bits, (role, _)| bits | 1 << role))
+        Roles::from_bits(set.fold(0, |bits, (role, _)| bits | 1_u64 << role))
     }
 
     #[inline]
-    fn field(&self, role: Role) -> &'a [u8] {
+    pub(super) fn field(&self, role: Role) -> &'a [u8] {
         self.fields[role as usize]
     }
 
@@ -76,6 +76,15 @@ impl<'a> Row<'a> {
             responder_port: responder_port.unwrap_or(0),
             transport,
         };
+        let learnt = learnt::of(self, kind);
+        let protocol = match kind {
+            Kind::Csv | Kind::Connections => learnt::protocol(self.field(Role::Service)),
+            Kind::Dns => Some(Protocol::Dns),
+            Kind::Tls => Some(Protocol::Tls),
+            Kind::Quic => Some(Protocol::Quic),
+            Kind::Http => Some(Protocol::Http),
+            Kind::Other => None,
+        };
         let (kind, name) = match kind {
             Kind::Csv | Kind::Connections => (EntryKind::Connection(self.ending(zeek)?), self.csv_name()),
             Kind::Http => (self.request()?, self.http_name()),
@@ -89,7 +98,7 @@ impl<'a> Row<'a> {
             ),
             Kind::Other => return Ok(None),
         };
-        if kind == EntryKind::Fact && name.is_none() {
+        if name.is_none() && !learnt::stands_alone(kind, learnt.as_deref()) {
             return Ok(None);
         }
         Ok(Some(Entry {
@@ -98,6 +107,8 @@ impl<'a> Row<'a> {
             join: self.join(),
             kind,
             name,
+            protocol,
+            learnt,
         }))
     }
 

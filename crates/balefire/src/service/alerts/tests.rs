@@ -4,7 +4,7 @@ use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
 
-use balefire_detect::{Countries, Country, Evidence, EvidenceKind, Flow, INTERVAL_BINS, ScorePart, Settings};
+use balefire_detect::{Countries, Country, Evidence, EvidenceKind, Flow, INTERVAL_BINS, ScorePart, Settings, Traits};
 use serde_json::Value;
 
 use super::*;
@@ -64,6 +64,7 @@ fn sign(host: u8, flow_to: (Address, u16)) -> Evidence {
         histogram: Box::new([0; INTERVAL_BINS]),
         hours: [0; 24],
         recent_ns: Vec::new(),
+        traits: Traits::default(),
         intel: None,
     }
 }

@@ -1,5 +1,6 @@
 //! Facts other than names: of both sides, whole, in pieces and cut.
 
+use super::super::quic_keys::{VERSION_1, VERSION_2};
 use super::{CLIENT, SERVER, after_handshake, client_hello, data, dns_query, handshake};
 use crate::Settings;
 use crate::testing::{PA, Record, Sent, run, told};
@@ -105,7 +106,7 @@ fn own_certificate() -> Vec<u8> {
     certificate(&name, &name, ["240101000000Z", "20340101000000Z"])
 }
 
-const CERTIFICATE: &str = r#"Certificate(Certificate { subject: "c2.example", issuer: "c2.example", is_self_signed: true, not_before_s: 1704067200, validity_days: 3653 })"#;
+const CERTIFICATE: &str = r#"Certificate(Certificate { subject: "c2.example", issuer: "c2.example", is_self_signed: true, validity: Some(Validity { not_before_s: 1704067200, days: 3653 }) })"#;
 
 #[test]
 fn addresses_in_an_answer_are_told_with_the_name_asked_for() {
@@ -221,7 +222,10 @@ fn a_certificate_is_read_across_segments_and_records_and_before_a_cut() {
         "{:?}",
         record.facts
     );
-    assert!(record.facts[1].contains("is_self_signed: false, not_before_s: 1704067200, validity_days: 0"));
+    assert!(
+        record.facts[1]
+            .contains("is_self_signed: false, validity: Some(Validity { not_before_s: 1704067200, days: 0 })")
+    );
     assert_eq!(tracker.counters().texts_truncated, 1);
 }
 
@@ -390,20 +394,25 @@ fn a_hello_in_quic_is_put_together() {
         r#"Tls(TlsHello { has_server_name: true, alpn: "h2", version: 771, ja4: Some(q12d0203h2_62ed6f6ca7ad_052bfcbedb83) })"#
             .to_owned(),
     ];
-    let datagrams = |frames: &[Vec<u8>]| -> Vec<Sent> {
+    let datagrams_of = |version: u32, frames: &[Vec<u8>]| -> Vec<Sent> {
         let (first, second) = frames.split_at(frames.len() / 2);
         [first, second]
             .into_iter()
             .zip(0..)
             .map(|(frames, number)| {
-                Sent::udp(CLIENT, (2, 443)).payload(&super::super::quic::tests::packet(number, &frames.concat()))
+                let packet = super::super::quic::tests::packet_of(version, number, &frames.concat());
+                Sent::udp(CLIENT, (2, 443)).payload(&packet)
             })
             .collect()
     };
     type Order = fn(&mut Vec<Vec<u8>>);
     let orders: [Order; 3] = [|_| {}, |frames| frames.reverse(), |frames| frames.rotate_left(5)];
-    for order in orders {
-        let mut sent = datagrams(&frames(hello, 100, order));
+    let versions = [VERSION_1, VERSION_2];
+    for (order, version) in orders
+        .into_iter()
+        .flat_map(|order| versions.map(|version| (order, version)))
+    {
+        let mut sent = datagrams_of(version, &frames(hello, 100, order));
         sent.insert(1, sent[0].clone());
         sent.push(Sent::udp((2, 443), CLIENT).payload(&[0xc0; 1_200]));
         sent.push(Sent::udp(CLIENT, (2, 443)).payload(&[0x41; 30]));
@@ -412,7 +421,7 @@ fn a_hello_in_quic_is_put_together() {
         assert_eq!(record.facts, facts);
     }
     // The second datagram never comes; a short header says so, and what came later is not read.
-    let sent = datagrams(&frames(hello, 100, |_| {}));
+    let sent = datagrams_of(VERSION_1, &frames(hello, 100, |_| {}));
     let short_header = [&[0x41][..], &[0x93; 29]].concat();
     let short = Sent::udp(CLIENT, (2, 443)).payload(&short_header);
     let record = told(&[sent[0].clone(), short, sent[1].clone()]);
