@@ -85,7 +85,8 @@ fn expectations_name_what_was_planted() {
         for (server, beacon) in expect.server.iter().zip(&scenario.beacons) {
             let nominal = server.interval_s.unwrap_or(beacon.interval_s);
             assert_eq!(nominal, beacon.interval_s, "{}", path.display());
-            assert_eq!(server.kind == "heartbeat", beacon.heartbeat, "{}", path.display());
+            let stays_open = ["heartbeat", "long_connection"].contains(&server.kind.as_str());
+            assert_eq!(stays_open, beacon.heartbeat, "{}", path.display());
             assert!(
                 server.name.is_none() || server.name == beacon.name,
                 "{}",
