@@ -82,6 +82,8 @@ pub(crate) struct CaptureLoop {
     /// The frames of the block in hand, by worker.
     lists: Vec<Vec<FrameRecord>>,
     spare: Arc<ArrayQueue<Vec<FrameRecord>>>,
+    /// Empty lists that came back, the last one on top.
+    empty: Vec<Vec<FrameRecord>>,
     pool: BlockPool,
     parker: Parker,
     gauges: Arc<Gauges>,
@@ -136,6 +138,7 @@ impl CaptureLoop {
             pending: (0..workers).map(|_| VecDeque::new()).collect(),
             lists: (0..workers).map(|_| Vec::new()).collect(),
             spare,
+            empty: Vec::new(),
             pool: BlockPool::new(workers, queue_blocks),
             parker,
             gauges,
@@ -264,7 +267,9 @@ impl CaptureLoop {
             if self.lists[worker].is_empty() {
                 continue;
             }
-            let empty = self.spare.pop().unwrap_or_default();
+            // The last one back is the next one used: lists grow to the largest block they ever held, and in turns all would.
+            self.empty.extend(std::iter::from_fn(|| self.spare.pop()));
+            let empty = self.empty.pop().unwrap_or_default();
             let frames = std::mem::replace(&mut self.lists[worker], empty);
             let batch = Batch {
                 block: Arc::clone(block),
