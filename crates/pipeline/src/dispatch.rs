@@ -30,7 +30,7 @@ impl Dispatcher {
         }
     }
 
-    /// The worker for a frame. A frame without addresses may go anywhere, as it only ends in a counter: they go round.
+    /// The worker for a frame that was not decoded. A frame without addresses may go anywhere, as it only ends in a counter: they go round.
     #[inline]
     pub(crate) fn worker(&mut self, frame: Frame<'_>) -> usize {
         match peek(frame) {

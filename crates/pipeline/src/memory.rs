@@ -12,8 +12,8 @@ use balefire_detect::Limits;
 
 /// The program with its built-in countries, its threads' stacks and the console: an empty run was measured at 22 MB.
 const PROGRAM_BYTES: u64 = 32 << 20;
-/// A block with its list of frames and the workers' lists of them: of 64 B frames a block holds 13,000, at 24 B each list.
-const BLOCK_COST_BYTES: u64 = BLOCK_BYTES as u64 + (768 << 10);
+/// A block with its list of frames and the workers' lists of them: of 64 B frames a block holds 13,000, at 24 B and 80 B.
+const BLOCK_COST_BYTES: u64 = BLOCK_BYTES as u64 + (1_536 << 10);
 /// Buffers for hellos that span segments, 4 KiB each and some more.
 const PAYLOAD_BUFFER_BYTES: u64 = 4_300;
 /// Part of a worker's share that stays free for the ends of hours, in hundredths.

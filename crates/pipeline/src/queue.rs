@@ -10,14 +10,27 @@ use std::time::{Duration, Instant};
 
 use balefire_capture::{Block, FrameRecord};
 use balefire_detect::Period;
+use balefire_track::KeyedPacket;
 use crossbeam::queue::ArrayQueue;
 use crossbeam::sync::{Parker, Unparker};
+
+/// One frame as it crosses threads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Handed {
+    /// Of the plain kind: decoded by the capture thread, while its bytes were in that core's cache; payload offsets are in the
+    /// block. The worker touches the frame only where it reads a payload.
+    Plain(KeyedPacket),
+    /// Any other: the worker decodes it, so what an odd frame costs is never the capture thread's time.
+    Raw(FrameRecord),
+}
+
+const _: () = assert!(size_of::<Handed>() == size_of::<KeyedPacket>());
 
 /// One worker's share of a block.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) block: Arc<Block>,
-    pub(crate) frames: Vec<FrameRecord>,
+    pub(crate) frames: Vec<Handed>,
     /// Wall time of the hand-over, for latency only.
     pub(crate) handed_over: Instant,
 }

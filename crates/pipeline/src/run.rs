@@ -7,7 +7,7 @@ use std::thread;
 use balefire_capture::{CaptureError, Damage, KernelCounters, Source, SourceCounters};
 use balefire_decode::FragmentTable;
 use balefire_detect::{Accounting, ControlServer, CountryRow, Detector, Shared, State, Summary, TimelineRow};
-use balefire_track::Tracker;
+use balefire_track::{KeyHasher, Tracker};
 use crossbeam::channel;
 use crossbeam::queue::ArrayQueue;
 use crossbeam::sync::Parker;
@@ -301,6 +301,7 @@ pub fn run(
             lateness_ns,
             queue_blocks,
             dispatcher,
+            hasher: KeyHasher::new(seed),
             lanes,
             spare,
             parker,

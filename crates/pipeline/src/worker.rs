@@ -1,6 +1,6 @@
 //! A worker thread: takes batches, decodes them, follows their connections, feeds its detector, answers hour marks.
 //!
-//! In: messages of its queue. Out: reports to the collector and gauges. It owns its tables; nothing it touches per packet
+//! In: messages of its queue, with plain frames decoded already. Out: reports to the collector and gauges. It owns its tables; nothing it touches per packet
 //! is shared or locked. Not its job: choosing frames (dispatch) and merging (collector).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,24 +8,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use balefire_capture::{Block, FrameRecord};
-use balefire_decode::{FragmentPlace, FragmentTable, Frame, Packet, Reject, decode};
+use balefire_decode::{FragmentPlace, FragmentTable, Reject, decode};
 use balefire_detect::Detector;
-use balefire_track::{Arrival, Tracker, prefetch};
+use balefire_track::{KeyedPacket, Ready, Tracker};
 use crossbeam::channel::Sender;
 use crossbeam::queue::ArrayQueue;
 
 use crate::collector::Report;
 use crate::gauges::{Gauges, WorkerGauges};
 use crate::profile::{Stage, Timed, Watch};
-use crate::queue::{Batch, HourMark, Inbox, Message};
+use crate::queue::{Batch, Handed, HourMark, Inbox, Message};
 
-/// Frames decoded before any table is touched, so that their table lines can be fetched from memory side by side.
-/// 64 arrivals are 8 KiB: they stay in the first-level cache between the passes.
+/// Packets made ready before any table is touched, so that their table lines can be fetched from memory side by side.
+/// 64 are 6 KiB: they stay in the first-level cache between the passes.
 const CHUNK: usize = 64;
-
-/// Frames whose headers are asked for before their turn to be decoded. The capture thread wrote them on another core, so
-/// they lie in a far cache, 50 to 100 ns away; decoding takes 5 to 10 ns a frame.
-const FRAMES_AHEAD: usize = 16;
 
 /// What a worker counted in the open hour.
 #[derive(Clone, Debug)]
@@ -64,7 +60,7 @@ impl WorkerCounts {
 pub(crate) struct Worker {
     pub(crate) number: usize,
     pub(crate) inbox: Inbox,
-    pub(crate) spare: Arc<ArrayQueue<Vec<FrameRecord>>>,
+    pub(crate) spare: Arc<ArrayQueue<Vec<Handed>>>,
     pub(crate) reports: Sender<Report>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) fragments: FragmentTable,
@@ -116,51 +112,69 @@ impl Worker {
         let _ = self.spare.push(frames);
     }
 
-    /// Three passes over a chunk: decode all, then (inside `track`) fetch all table lines, then update all.
-    fn frames(&mut self, block: &Block, records: &[FrameRecord], counts: &mut WorkerCounts) {
-        let mut arrivals = [NO_ARRIVAL; CHUNK];
-        let mut ahead = records.iter();
-        let mut fetch_next = || {
-            if let Some(record) = ahead.next() {
-                prefetch::fetch_head(block.frame(record).bytes);
-            }
-        };
-        (0..FRAMES_AHEAD).for_each(|_| fetch_next());
-        for chunk in records.chunks(CHUNK) {
-            let mut decoded = 0;
-            let mut next = 0;
-            while next < chunk.len() {
-                // Decoding is pure, so a bug in it costs one frame: what was decoded before stays.
-                let attempt = catch_unwind(AssertUnwindSafe(|| {
-                    while let Some(record) = chunk.get(next) {
-                        let frame = block.frame(record);
-                        next += 1;
-                        fetch_next();
-                        match decode(frame) {
-                            Ok(packet) => {
-                                arrivals[decoded] = arrival(record, frame, packet);
-                                decoded += 1;
-                            }
-                            Err(reject) => counts.rejects[reject as usize] += 1,
-                        }
-                    }
-                }));
-                counts.decode_panics += u64::from(attempt.is_err());
-            }
-            counts.decoded += decoded as u64;
-            let arrivals = &mut arrivals[..decoded];
-            for arrival in arrivals.iter_mut() {
-                if arrival.packet.fragment != FragmentPlace::Whole {
-                    self.fragments.resolve(&mut arrival.packet, arrival.time_ns);
+    /// Passes over a chunk: make ready, with lines of the connection table asked for one chunk ahead; then (inside `track`) fetch
+    /// the connections, then update all.
+    fn frames(&mut self, block: &Block, handed: &[Handed], counts: &mut WorkerCounts) {
+        let mut ready = [Ready::BLANK; CHUNK];
+        let mut ahead = handed.iter();
+        ahead.by_ref().take(CHUNK).for_each(|handed| self.ahead(handed));
+        for chunk in handed.chunks(CHUNK) {
+            let mut arrived = 0;
+            for handed in chunk {
+                if let Some(packet) = self.packet(block, handed, counts) {
+                    let payload = packet.payload(&block.bytes);
+                    ready[arrived] = Ready { packet, payload };
+                    arrived += 1;
                 }
             }
+            ahead.by_ref().take(CHUNK).for_each(|handed| self.ahead(handed));
+            counts.decoded += arrived as u64;
+            let ready = &ready[..arrived];
             if self.watch.is_on() {
                 self.watch.lap(Stage::Decode);
                 self.tracker
-                    .batch(arrivals, &mut Timed::new(&mut self.detector, &mut self.watch));
+                    .take(ready, &mut Timed::new(&mut self.detector, &mut self.watch));
                 self.watch.lap(Stage::Track);
             } else {
-                self.tracker.batch(arrivals, &mut self.detector);
+                self.tracker.take(ready, &mut self.detector);
+            }
+        }
+    }
+
+    #[inline]
+    fn ahead(&self, handed: &Handed) {
+        if let Handed::Plain(packet) = handed {
+            self.tracker.ahead(packet);
+        }
+    }
+
+    #[inline]
+    fn packet(&mut self, block: &Block, handed: &Handed, counts: &mut WorkerCounts) -> Option<KeyedPacket> {
+        match handed {
+            Handed::Plain(packet) => Some(*packet),
+            Handed::Raw(record) => self.decoded(block, record, counts),
+        }
+    }
+
+    /// Decodes what the capture thread did not; fragments are given the ports of their datagrams.
+    fn decoded(&mut self, block: &Block, record: &FrameRecord, counts: &mut WorkerCounts) -> Option<KeyedPacket> {
+        // Decoding is pure, so a bug in it costs one frame.
+        match catch_unwind(AssertUnwindSafe(|| decode(block.frame(record)))) {
+            Ok(Ok(mut packet)) => {
+                if packet.fragment != FragmentPlace::Whole {
+                    self.fragments.resolve(&mut packet, record.time_ns);
+                }
+                let packet = KeyedPacket::new(&packet, record.time_ns, record.offset, &self.tracker.hasher());
+                self.tracker.ahead(&packet);
+                Some(packet)
+            }
+            Ok(Err(reject)) => {
+                counts.rejects[reject as usize] += 1;
+                None
+            }
+            Err(_) => {
+                counts.decode_panics += 1;
+                None
             }
         }
     }
@@ -241,21 +255,3 @@ impl Worker {
         &self.gauges.workers[self.number]
     }
 }
-
-#[inline]
-fn arrival<'a>(record: &FrameRecord, frame: Frame<'a>, packet: Packet) -> Arrival<'a> {
-    Arrival {
-        time_ns: record.time_ns,
-        wire_bytes: record.wire_bytes,
-        packet,
-        frame: frame.bytes,
-    }
-}
-
-/// Fills the chunk array before its first use; never handed on.
-const NO_ARRIVAL: Arrival<'static> = Arrival {
-    time_ns: 0,
-    wire_bytes: 0,
-    packet: Packet::BLANK,
-    frame: &[],
-};

@@ -27,15 +27,6 @@ pub(crate) struct Keyed {
 }
 
 impl Keyed {
-    pub(crate) const EMPTY: Self = Self {
-        key: Key {
-            addresses: [0; 4],
-            ports: 0,
-            transport: 0,
-        },
-        from_high: false,
-    };
-
     #[inline]
     pub(crate) fn of(packet: &Packet) -> Self {
         if matches!(packet.transport, Transport::ICMP | Transport::ICMP6) {
@@ -94,9 +85,15 @@ impl Key {
         } else {
             (a, b, self.ports & 0xffff)
         };
-        let bits = u128::from(first) << 64 | u128::from(second);
-        (Address::v6(bits.to_be_bytes()), port as u16)
+        (address_of(first, second), port as u16)
     }
+}
+
+/// The address whose halves these are.
+#[inline]
+pub(crate) fn address_of(upper: u64, lower: u64) -> Address {
+    let bits = u128::from(upper) << 64 | u128::from(lower);
+    Address::v6(bits.to_be_bytes())
 }
 
 /// What an ICMP message is in a conversation.
@@ -151,15 +148,16 @@ impl IcmpMessage {
     }
 }
 
-/// Seeded multiply-and-fold hash (the construction of wyhash and foldhash): without the seeds, colliding keys cannot
-/// be chosen.
+/// Hashes the keys of conversations for one tracker: seeded multiply-and-fold (the construction of wyhash and foldhash);
+/// without the seeds, colliding keys cannot be chosen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Hasher {
+pub struct KeyHasher {
     seeds: [u64; 6],
 }
 
-impl Hasher {
-    pub(crate) fn new(seed: u64) -> Self {
+impl KeyHasher {
+    /// For the trackers with this [`crate::Settings::seed`].
+    pub fn new(seed: u64) -> Self {
         // SplitMix64 spreads one seed over six (Steele, Lea, Flood, OOPSLA 2014).
         let mut state = seed;
         let seeds = std::array::from_fn(|_| {

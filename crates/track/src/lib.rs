@@ -15,6 +15,7 @@ mod event;
 mod fact;
 pub mod index;
 mod key;
+mod keyed;
 pub mod log;
 mod originator;
 pub mod prefetch;
@@ -31,6 +32,8 @@ pub use event::{Arrival, Closed, ConnState, Endpoints, Opened, Sink, Volume};
 pub use fact::{
     Certificate, DnsMessage, Echo, Fact, HttpBody, HttpRequest, Ja4, NameKind, Protocol, TlsHello, Validity,
 };
+pub use key::KeyHasher;
+pub use keyed::{KeyedPacket, Ready};
 pub use settings::Settings;
 pub use tracker::Tracker;
 

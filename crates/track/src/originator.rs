@@ -1,7 +1,8 @@
 //! Who began a conversation, judged from the first packet seen of it.
 
-use balefire_decode::{FragmentPlace, Packet, Transport, tcp_flags};
+use balefire_decode::{FragmentPlace, Transport, tcp_flags};
 
+use crate::KeyedPacket;
 use crate::key::IcmpMessage;
 
 /// The judgement on a first packet.
@@ -19,7 +20,7 @@ const FIRST_USER_PORT: u16 = 1024;
 const FIRST_EPHEMERAL_PORT: u16 = 32_768;
 
 impl Beginning {
-    pub(crate) fn of(packet: &Packet) -> Self {
+    pub(crate) fn of(packet: &KeyedPacket) -> Self {
         if packet.fragment == FragmentPlace::Later {
             return Self {
                 by_sender: true,
@@ -43,7 +44,7 @@ impl Beginning {
         }
     }
 
-    fn of_tcp(packet: &Packet) -> Self {
+    fn of_tcp(packet: &KeyedPacket) -> Self {
         let syn = packet.tcp_flags & tcp_flags::SYN != 0;
         let ack = packet.tcp_flags & tcp_flags::ACK != 0;
         match (syn, ack) {
@@ -64,7 +65,7 @@ impl Beginning {
 
     /// A datagram has no beginning to see; only one that comes from a service's port to a client's is taken for a late
     /// answer, as Zeek does with its `likely_server_ports`.
-    fn of_udp(packet: &Packet) -> Self {
+    fn of_udp(packet: &KeyedPacket) -> Self {
         let answer = packet.src_port < FIRST_USER_PORT && packet.dst_port >= FIRST_USER_PORT;
         Self {
             by_sender: !answer,

@@ -3,16 +3,17 @@
 //! In: batches of [`Arrival`]s in packet order, and times that have passed. Out: calls on a [`Sink`]. Neither the size of
 //! the batches nor the seed of the index changes what is told.
 
-use balefire_decode::{FragmentPlace, Packet, Transport, tcp_flags};
+use balefire_decode::{FragmentPlace, Transport, tcp_flags};
 
 use crate::application::{self, Application, Owner, Payload, Progress, Side};
 use crate::index::Index;
-use crate::key::{Hasher, IcmpMessage, Keyed};
+use crate::key::IcmpMessage;
 use crate::originator::Beginning;
+use crate::prefetch;
 use crate::queues::Queues;
 use crate::slab::{Connection, ISN_KNOWN, NONE, ORIGINATOR_ACKED, SEQUENCE_KNOWN, Slab};
 use crate::tcp::{End, Segment};
-use crate::{Arrival, BURST_GAP_NS, Class, Counters, Fact, Settings, Sink};
+use crate::{Arrival, BURST_GAP_NS, Class, Counters, Fact, KeyHasher, KeyedPacket, Ready, Settings, Sink};
 
 /// Packets that are looked up together: enough to have several cache misses under way (a core has 10 to 24 at a time),
 /// few enough that what was fetched for the first is still there for the last.
@@ -33,7 +34,7 @@ const FAR_BEHIND_PACKETS: u32 = 4_096;
 #[derive(Debug)]
 pub struct Tracker {
     settings: Settings,
-    hasher: Hasher,
+    hasher: KeyHasher,
     index: Index,
     slab: Slab,
     queues: Queues,
@@ -42,15 +43,6 @@ pub struct Tracker {
     /// The newest packet time, or what was told to [`Tracker::advance`].
     now_ns: i64,
     far_behind_packets: u32,
-}
-
-/// What is prepared for a packet before its turn.
-#[derive(Clone, Copy)]
-struct Lookup {
-    keyed: Keyed,
-    hash: u64,
-    /// A slot that may be the one; the key says.
-    hint: Option<u32>,
 }
 
 /// Why a connection closes.
@@ -68,7 +60,7 @@ impl Tracker {
     pub fn new(settings: Settings) -> Self {
         let settings = settings.bounded();
         Self {
-            hasher: Hasher::new(settings.seed),
+            hasher: KeyHasher::new(settings.seed),
             index: Index::new(settings.connections),
             slab: Slab::new(settings.connections),
             queues: Queues::new(&settings),
@@ -80,30 +72,48 @@ impl Tracker {
         }
     }
 
+    /// Makes packets of its kind.
+    pub fn hasher(&self) -> KeyHasher {
+        self.hasher
+    }
+
     /// Takes packets, in order, and tells the sink all that follows from them.
     pub fn batch(&mut self, arrivals: &[Arrival<'_>], sink: &mut impl Sink) {
-        let mut lookups = [Lookup {
-            keyed: Keyed::EMPTY,
-            hash: 0,
-            hint: None,
-        }; CHUNK];
+        let mut ready = [Ready::BLANK; CHUNK];
         for chunk in arrivals.chunks(CHUNK) {
-            for (lookup, arrival) in lookups.iter_mut().zip(chunk) {
-                lookup.keyed = Keyed::of(&arrival.packet);
-                lookup.hash = self.hasher.hash(&lookup.keyed.key);
-                self.index.prefetch(lookup.hash);
+            for (ready, arrival) in ready.iter_mut().zip(chunk) {
+                let packet = KeyedPacket::new(&arrival.packet, arrival.time_ns, 0, &self.hasher);
+                let payload = packet.payload(arrival.frame);
+                *ready = Ready { packet, payload };
+                self.ahead(&packet);
             }
-            for lookup in &mut lookups[..chunk.len()] {
-                lookup.hint = self.index.candidate(lookup.hash);
-                if let Some(slot) = lookup.hint {
+            self.take(&ready[..chunk.len()], sink);
+        }
+    }
+
+    /// Asks for the line where a packet's connection will be searched for. Some dozens of packets before its turn it has come.
+    #[inline]
+    pub fn ahead(&self, packet: &KeyedPacket) {
+        self.index.prefetch(packet.hash);
+    }
+
+    /// The same as [`Tracker::batch`] for packets made with this tracker's [`Tracker::hasher`], each already announced to
+    /// [`Tracker::ahead`].
+    pub fn take(&mut self, arrivals: &[Ready<'_>], sink: &mut impl Sink) {
+        // A slot each that may be the one; the key says.
+        let mut hints = [None; CHUNK];
+        for chunk in arrivals.chunks(CHUNK) {
+            for (hint, arrival) in hints.iter_mut().zip(chunk) {
+                *hint = self.index.candidate(arrival.packet.hash);
+                if let Some(slot) = *hint {
                     self.slab.prefetch(slot);
                 }
             }
-            for (lookup, arrival) in lookups.iter().zip(chunk) {
-                self.announce(arrival, lookup, sink);
+            for (hint, arrival) in hints.iter().zip(chunk) {
+                self.announce(arrival, *hint, sink);
             }
-            for (lookup, arrival) in lookups.iter().zip(chunk) {
-                self.packet(arrival, lookup, sink);
+            for (hint, arrival) in hints.iter().zip(chunk) {
+                self.packet(arrival, *hint, sink);
             }
         }
     }
@@ -140,41 +150,48 @@ impl Tracker {
         self.slab.bytes() + self.index.bytes() + self.application.bytes()
     }
 
-    /// Lets the sink fetch what it has of a connection that will probably be told of with more than a packet: the
-    /// originator breaks a silence, or its payload is still being read.
+    /// Asks for the payload that will probably be read, and lets the sink fetch what it has of a connection that will
+    /// probably be told of with more than a packet: the originator breaks a silence, or its payload is still being read.
     #[inline]
-    fn announce(&self, arrival: &Arrival<'_>, lookup: &Lookup, sink: &impl Sink) {
+    fn announce(&self, arrival: &Ready<'_>, hint: Option<u32>, sink: &impl Sink) {
         if arrival.packet.payload_bytes == 0 {
             return;
         }
-        let Some(slot) = lookup.hint else { return };
+        let Some(slot) = hint else {
+            return prefetch::fetch_head(arrival.payload);
+        };
         let connection = self.slab.connection(slot);
-        let breaks_silence = arrival.time_ns.saturating_sub(connection.burst_ns) >= BURST_GAP_NS;
-        if breaks_silence || connection.application != application::DONE {
+        let breaks_silence = arrival.packet.time_ns.saturating_sub(connection.burst_ns) >= BURST_GAP_NS;
+        let is_read = connection.application != application::DONE;
+        if is_read || connection.marks & application::RESPONDER_DONE == 0 {
+            prefetch::fetch_head(arrival.payload);
+        }
+        if breaks_silence || is_read {
             sink.ahead(connection.tag);
         }
     }
 
-    fn packet(&mut self, arrival: &Arrival<'_>, lookup: &Lookup, sink: &mut impl Sink) {
+    fn packet(&mut self, arrival: &Ready<'_>, hint: Option<u32>, sink: &mut impl Sink) {
+        let packet = &arrival.packet;
         self.counters.packets += 1;
-        self.tell_time(arrival.time_ns, sink);
-        let found = self.find(lookup);
-        let known = found.filter(|slot| self.continues(*slot, arrival, lookup.keyed.from_high));
+        self.tell_time(packet.time_ns, sink);
+        let found = self.find(packet, hint);
+        let known = found.filter(|slot| self.continues(*slot, packet));
         let slot = match (known, found) {
             (Some(slot), _) => slot,
             (None, stale) => {
                 if let Some(stale) = stale {
-                    let silent = self.is_silent(stale, arrival.time_ns);
+                    let silent = self.is_silent(stale, packet.time_ns);
                     self.close(stale, if silent { Reason::Silent } else { Reason::Reused }, sink);
                 }
-                if is_straggler(&arrival.packet) {
+                if is_straggler(packet) {
                     self.counters.stragglers += 1;
                     return;
                 }
-                self.open(arrival, lookup, sink)
+                self.open(packet, sink)
             }
         };
-        self.update(slot, arrival, lookup.keyed.from_high, sink);
+        self.update(slot, arrival, sink);
     }
 
     /// Moves the clock and closes what it leaves behind.
@@ -209,25 +226,23 @@ impl Tracker {
     }
 
     #[inline(always)]
-    fn find(&self, lookup: &Lookup) -> Option<u32> {
-        let key = &lookup.keyed.key;
-        let is_it = |slot: u32| self.slab.connection(slot).has_key(key);
-        match lookup.hint {
+    fn find(&self, packet: &KeyedPacket, hint: Option<u32>) -> Option<u32> {
+        let is_it = |slot: u32| self.slab.connection(slot).is_of(packet);
+        match hint {
             // The slot may have changed hands since it was looked up.
             Some(slot) if is_it(slot) => Some(slot),
-            _ => self.index.find(lookup.hash, is_it),
+            _ => self.index.find(packet.hash, is_it),
         }
     }
 
     /// Whether the packet belongs to the connection with its key, not to a later one with the same.
     #[inline]
-    fn continues(&self, slot: u32, arrival: &Arrival<'_>, from_high: bool) -> bool {
-        if self.is_silent(slot, arrival.time_ns) {
+    fn continues(&self, slot: u32, packet: &KeyedPacket) -> bool {
+        if self.is_silent(slot, packet.time_ns) {
             return false;
         }
-        let packet = &arrival.packet;
         let bare_syn = packet.tcp_flags & (tcp_flags::SYN | tcp_flags::ACK) == tcp_flags::SYN;
-        !bare_syn || !has_control(packet) || self.syn_continues(slot, packet, from_high)
+        !bare_syn || !has_control(packet) || self.syn_continues(slot, packet)
     }
 
     /// Measured on the connection's own times, so that other conversations' packets have no say.
@@ -240,11 +255,11 @@ impl Tracker {
     /// Whether a SYN is a repetition, a belated one or one half of a simultaneous opening. Any other is a new
     /// connection: no living one sends a second SYN with another number, so the end of the old one was missed.
     #[cold]
-    fn syn_continues(&self, slot: u32, packet: &Packet, from_high: bool) -> bool {
+    fn syn_continues(&self, slot: u32, packet: &KeyedPacket) -> bool {
         /// Bytes by which a SYN may have been overtaken: more than any initial window.
         const OVERTAKEN_BYTES: u32 = 1 << 20;
         let connection = self.slab.connection(slot);
-        let from_originator = connection.is_originator(from_high);
+        let from_originator = connection.is_originator(packet.from_high);
         if from_originator && connection.flags & ISN_KNOWN != 0 {
             return self.slab.place(slot).originator_isn == packet.sequence;
         }
@@ -258,17 +273,16 @@ impl Tracker {
         connection.next_sequence[side].wrapping_sub(packet.sequence.wrapping_add(1)) <= OVERTAKEN_BYTES
     }
 
-    fn open(&mut self, arrival: &Arrival<'_>, lookup: &Lookup, sink: &mut impl Sink) -> u32 {
+    fn open(&mut self, packet: &KeyedPacket, sink: &mut impl Sink) -> u32 {
         if self.counters.live >= self.settings.connections as u64 {
             self.evict(sink);
         }
-        let packet = &arrival.packet;
         let beginning = Beginning::of(packet);
-        let connection = Connection::new(&lookup.keyed, beginning.by_sender, arrival.time_ns);
-        let slot = self.slab.insert(connection, arrival.time_ns, packet.sequence);
+        let connection = Connection::new(packet, beginning.by_sender);
+        let slot = self.slab.insert(connection, packet.time_ns, packet.sequence);
         let (slab, hasher) = (&self.slab, &self.hasher);
         self.index
-            .insert(lookup.hash, slot, |slot| hasher.hash(&slab.connection(slot).key()));
+            .insert(packet.hash, slot, |slot| hasher.hash(&slab.connection(slot).key()));
         self.queues.push(&mut self.slab, slot, self.now_ns);
 
         let connection = self.slab.connection_mut(slot);
@@ -277,7 +291,7 @@ impl Tracker {
         } else if has_control(packet) {
             connection.flags |= ISN_KNOWN;
         }
-        connection.tag = sink.opened(&connection.opened(arrival.time_ns, beginning.mid_stream));
+        connection.tag = sink.opened(&connection.opened(packet.time_ns, beginning.mid_stream));
         self.counters.opened += 1;
         self.counters.mid_stream += u64::from(beginning.mid_stream);
         self.counters.live += 1;
@@ -287,13 +301,13 @@ impl Tracker {
 
     /// Counts the packet, and tells it and what it brought.
     #[inline]
-    fn update(&mut self, slot: u32, arrival: &Arrival<'_>, from_high: bool, sink: &mut impl Sink) {
+    fn update(&mut self, slot: u32, arrival: &Ready<'_>, sink: &mut impl Sink) {
         let packet = &arrival.packet;
         let connection = self.slab.connection_mut(slot);
-        let from_originator = connection.is_originator(from_high);
+        let from_originator = connection.is_originator(packet.from_high);
         let side = usize::from(!from_originator);
         // Out of order by less than a timeout: it happened, for this connection, no earlier than the packet before.
-        let time_ns = arrival.time_ns.max(connection.last_ns);
+        let time_ns = packet.time_ns.max(connection.last_ns);
         connection.last_ns = time_ns;
         connection.packets[side] = connection.packets[side].saturating_add(1);
         connection.payload_bytes[side] += u64::from(packet.payload_bytes);
@@ -318,7 +332,7 @@ impl Tracker {
                     sequence: packet.sequence,
                     offset,
                     is_new,
-                    bytes: payload_of(arrival),
+                    bytes: arrival.payload,
                     wire_bytes: packet.payload_bytes,
                 };
                 let side = if from_originator {
@@ -337,7 +351,7 @@ impl Tracker {
     }
 
     /// Lets the application layer see a payload.
-    fn read(&mut self, owner: Owner, payload: &Payload<'_>, packet: &Packet, time_ns: i64, sink: &mut impl Sink) {
+    fn read(&mut self, owner: Owner, payload: &Payload<'_>, packet: &KeyedPacket, time_ns: i64, sink: &mut impl Sink) {
         let connection = self.slab.connection(owner.slot);
         let (tag, endpoints) = (connection.tag, connection.endpoints());
         let mut progress = self.slab.progress(owner);
@@ -432,35 +446,25 @@ impl Tracker {
 
 /// Whether the packet has a TCP header: flags and sequence numbers count.
 #[inline]
-fn has_control(packet: &Packet) -> bool {
+fn has_control(packet: &KeyedPacket) -> bool {
     packet.transport == Transport::TCP && packet.fragment != FragmentPlace::Later
 }
 
 /// Whether the packet only ends what is no longer known: a FIN or RST, repeated for up to a minute after the last
 /// answer, begins nothing. Floods of them (backscatter) cost no room.
-fn is_straggler(packet: &Packet) -> bool {
+fn is_straggler(packet: &KeyedPacket) -> bool {
     let ends = packet.tcp_flags & (tcp_flags::FIN | tcp_flags::RST) != 0;
     has_control(packet) && ends && packet.tcp_flags & tcp_flags::SYN == 0 && packet.payload_bytes == 0
 }
 
-fn is_icmp_error(packet: &Packet) -> bool {
+fn is_icmp_error(packet: &KeyedPacket) -> bool {
     matches!(packet.transport, Transport::ICMP | Transport::ICMP6)
         && IcmpMessage::of(packet.transport, packet.src_port).is_error
 }
 
-/// The payload that was captured.
-fn payload_of<'a>(arrival: &Arrival<'a>) -> &'a [u8] {
-    let packet = &arrival.packet;
-    let start = packet.payload_offset as usize;
-    let end = start
-        .saturating_add(packet.payload_captured as usize)
-        .min(arrival.frame.len());
-    arrival.frame.get(start..end).unwrap_or_default()
-}
-
 /// Brings a connection's TCP states and sequence numbers up to this packet.
 #[inline]
-fn advance(connection: &mut Connection, packet: &Packet, from_originator: bool) -> Segment {
+fn advance(connection: &mut Connection, packet: &KeyedPacket, from_originator: bool) -> Segment {
     let flags = packet.tcp_flags;
     let side = usize::from(!from_originator);
     connection.ends = connection.ends.after(from_originator, flags, packet.payload_bytes);

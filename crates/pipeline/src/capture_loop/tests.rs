@@ -79,6 +79,7 @@ fn capture_loop(
     let wiring = Wiring {
         lateness_ns: 0,
         queue_blocks,
+        hasher: balefire_track::KeyHasher::new(0),
         dispatcher: Dispatcher::new(Home::default(), 1, 0),
         lanes: vec![lane],
         spare: Arc::new(ArrayQueue::new(queue_blocks + 2)),

@@ -5,12 +5,12 @@
 //! The data itself is not told: two digests of its beginning tell whether a reply returns what was sent, and whether the next
 //! request repeats the last one.
 
-use balefire_decode::{Packet, Transport};
+use balefire_decode::Transport;
 
-use crate::Echo;
+use crate::{Echo, KeyedPacket};
 
 /// The message in `packet`, with this data; none if it is no echo, or carries nothing.
-pub(crate) fn read(packet: &Packet, data: &[u8]) -> Option<Echo> {
+pub(crate) fn read(packet: &KeyedPacket, data: &[u8]) -> Option<Echo> {
     let is_reply = match (packet.transport, packet.src_port) {
         (Transport::ICMP, 8) | (Transport::ICMP6, 128) => false,
         (Transport::ICMP, 0) | (Transport::ICMP6, 129) => true,
@@ -40,7 +40,14 @@ fn digest(data: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use balefire_decode::Packet;
+
     use super::*;
+    use crate::KeyHasher;
+
+    fn read(packet: &Packet, data: &[u8]) -> Option<Echo> {
+        super::read(&KeyedPacket::new(packet, 0, 0, &KeyHasher::new(0)), data)
+    }
 
     fn request(data: &[u8]) -> Option<Echo> {
         let packet = Packet {
