@@ -23,6 +23,7 @@ use crate::signals::{self, Ending};
 pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
     let settings = Settings::load(&flags.settings)?;
     let mut plan = Plan::new(&settings, &flags.output, &[])?;
+    plan.pipeline.conclude_hours = plan.hours.is_some();
     let keeper = plan
         .archive
         .take()

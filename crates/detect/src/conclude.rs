@@ -19,7 +19,9 @@ use crate::part::{Part, Traffic};
 use crate::score::{Judged, class};
 use crate::settings::Settings;
 use crate::shared::{ServerKey, Shared};
-use crate::summary::{Accounting, Class, ControlServer, Country, CountryRow, EvidenceKind, Period, Summary, Totals};
+use crate::summary::{
+    Accounting, Class, ControlServer, Country, CountryRow, EvidenceKind, Period, PeriodKind, Summary, Totals,
+};
 
 /// Names listed for one server.
 const MOST_NAMES: usize = 16;
@@ -33,7 +35,10 @@ impl Part {
         let mut tally = Tally::new(&lists.allow);
         let servers = servers(&self, settings, shared, &lists.intel, &mut tally);
         let countries = country_rows(&servers, &self.traffic);
-        let peers = peers(&self, settings, shared);
+        let peers = match period.kind {
+            PeriodKind::Hour => peers(&self, settings, shared),
+            PeriodKind::Run => Vec::new(),
+        };
         Summary {
             period,
             first_packet_ns: self.first_packet_ns,

@@ -30,7 +30,7 @@ use crate::seen::Seen;
 use crate::settings::Settings;
 use crate::shared::{Shared, Sign, server_key};
 use crate::sighted::{MOST_SIGHTINGS, Watch};
-use crate::sketched::{FEWEST_EVENTS, Sketch, Sketched, SketchedTables};
+use crate::sketched::{FEWEST_EVENTS, Sketch, Sketched, SketchedTables, is_judged_at};
 use crate::slab::Slab;
 use crate::summary::{Country, EvidenceKind};
 use crate::timing::{Timing, score_timing};
@@ -176,6 +176,18 @@ impl Detector {
         self.hand_over_traffic(&mut part);
         self.period += 1;
         part
+    }
+
+    /// The same, or, where nobody wants the hour, only what the run must know of it: then the part is empty.
+    pub fn end_hour(&mut self, wanted: bool) -> Part {
+        if wanted {
+            return self.close_hour();
+        }
+        self.drain();
+        drop(self.watch.close_hour());
+        self.hand_over_traffic(&mut Part::default());
+        self.period += 1;
+        Part::default()
     }
 
     /// The part of the whole run. To be called once, after the last event; an hour still open is in it.
@@ -348,9 +360,7 @@ impl Detector {
             return;
         };
         let events = sketched.sketch.events().unwrap_or(FEWEST_EVENTS);
-        if matches!(sketched.sketch, Sketch::Names(_) | Sketch::Echoes(_))
-            && (events < FEWEST_EVENTS || !events.is_power_of_two())
-        {
+        if matches!(sketched.sketch, Sketch::Names(_) | Sketch::Echoes(_)) && !is_judged_at(events) {
             return;
         }
         let timing = score_timing(&sketched.record.timeline);

@@ -15,7 +15,7 @@ use crate::key::{Destination, Scope};
 use crate::ledger::Record;
 use crate::questions::Below;
 use crate::seen::Deed;
-use crate::sketched::{Sketch, Sketched};
+use crate::sketched::{Sketch, Sketched, is_judged_at};
 use crate::summary::EvidenceKind;
 use crate::tunnel::{NameSketch, is_resolver_port};
 
@@ -39,32 +39,40 @@ impl Detector {
         if !is_resolver_port(ends.port, ends.server) {
             return;
         }
-        if let Some(known) = self.sketched.names.find(below.hash) {
-            known.record.timeline.check_in(time_ns, 0);
-        } else {
-            let timeline = Timeline::new(time_ns, 0);
-            let mut record = Record::new(below.hash, ends.host, ends.server, ends.port, ends.transport, timeline);
-            record.kind = EvidenceKind::DnsTunnel;
-            record.scope = Scope::Domain;
-            record.role = ends.role;
-            record.name = below.slot;
-            let sketch = Sketch::Names(NameSketch::default());
-            self.sketched
-                .names
-                .insert(Sketched::new(record, sketch, below.name_hash));
-        }
         let period = self.period;
+        let slot = match self.sketched.names.slot(below.hash) {
+            Some(slot) => {
+                if let Some(known) = self.sketched.names.in_slot(slot) {
+                    known.record.timeline.check_in(time_ns, 0);
+                }
+                slot
+            }
+            None => {
+                let timeline = Timeline::new(time_ns, 0);
+                let mut record = Record::new(below.hash, ends.host, ends.server, ends.port, ends.transport, timeline);
+                record.kind = EvidenceKind::DnsTunnel;
+                record.scope = Scope::Domain;
+                record.role = ends.role;
+                record.name = below.slot;
+                let sketch = Sketch::Names(NameSketch::default());
+                self.sketched
+                    .names
+                    .insert(Sketched::new(record, sketch, below.name_hash))
+            }
+        };
         if let Some(Sketched {
             record,
             sketch: Sketch::Names(names),
             ..
-        }) = self.sketched.names.find(below.hash)
+        }) = self.sketched.names.in_slot(slot)
         {
             names.query(data);
             record.period = period;
             record.used_from(ends.server, ends.port, ends.client_port);
+            if is_judged_at(names.queries()) {
+                self.rescore_sketched(below.hash);
+            }
         }
-        self.rescore_sketched(below.hash);
     }
 
     /// An ICMP echo request or its reply.

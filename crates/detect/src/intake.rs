@@ -10,7 +10,7 @@ use crate::detector::Detector;
 use crate::home::Role;
 use crate::key::{Destination, Scope, is_directed_broadcast, is_group};
 use crate::lasting;
-use crate::names::NO_NAME;
+use crate::names::{NO_NAME, address_written};
 use crate::summary::{Country, EvidenceKind};
 use crate::traffic::{TrafficCounters, UNFOLLOWED};
 
@@ -199,8 +199,9 @@ impl Sink for Detector {
                 if let Some(connection) = self.connections.get_mut(number) {
                     connection.bare_hello = !hello.has_server_name;
                     if let Some(ja4) = &hello.ja4 {
-                        connection.client = self.seed.text(ja4.text());
-                        self.clients.shown(connection.client, ends.host, ja4.text());
+                        let ja4 = ja4.text();
+                        connection.client = self.seed.text(ja4);
+                        self.clients.shown(connection.client, ends.host, ja4);
                     }
                 }
             }
@@ -319,7 +320,7 @@ impl Detector {
         match kind {
             NameKind::Sni | NameKind::HttpHost => {
                 // A Host header that repeats the address is no name.
-                if number != UNFOLLOWED && name.parse::<std::net::IpAddr>().is_err() {
+                if number != UNFOLLOWED && address_written(name).is_none() {
                     self.named(number, ends, name, time_ns);
                 }
             }
@@ -443,9 +444,7 @@ impl Detector {
 
     /// The server behind a proxy is outside even where the proxy is not, so it is scored in any case.
     fn connect_target(&mut self, number: u32, ends: &Ends, name: &str, port: u16, time_ns: i64) {
-        let inside = name
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| self.settings.home.contains(ip.into()));
+        let inside = address_written(name).is_some_and(|ip| self.settings.home.contains(ip.into()));
         if inside && !self.settings.score_internal {
             return;
         }

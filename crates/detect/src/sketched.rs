@@ -16,6 +16,11 @@ use crate::tunnel::NameSketch;
 /// Events from which names and echoes are judged.
 pub(crate) const FEWEST_EVENTS: u32 = 8;
 
+/// Whether names and echoes are judged at this many events: each time they have doubled.
+pub(crate) const fn is_judged_at(events: u32) -> bool {
+    events >= FEWEST_EVENTS && events.is_power_of_two()
+}
+
 /// What is kept beside the times.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(
@@ -98,7 +103,17 @@ impl SketchedTable {
     }
 
     pub(crate) fn find(&mut self, hash: u64) -> Option<&mut Sketched> {
-        let slot = self.0.find(hash, |sketched| sketched.record.hash == hash)?;
+        let slot = self.slot(hash)?;
+        self.in_slot(slot)
+    }
+
+    /// The slot of this hash: good until the next insertion.
+    pub(crate) fn slot(&self, hash: u64) -> Option<u32> {
+        self.0.find(hash, |sketched| sketched.record.hash == hash)
+    }
+
+    /// What is in a slot.
+    pub(crate) fn in_slot(&mut self, slot: u32) -> Option<&mut Sketched> {
         let sketched = self.0.at_mut(slot)?;
         // Found again, so not the coldest.
         sketched.again = true;
@@ -110,8 +125,9 @@ impl SketchedTable {
         self.0.at(slot)
     }
 
-    pub(crate) fn insert(&mut self, sketched: Sketched) {
-        self.0.insert(sketched);
+    /// Adds one; its slot.
+    pub(crate) fn insert(&mut self, sketched: Sketched) -> u32 {
+        self.0.insert(sketched).0
     }
 
     /// Asks for the line where this hash will be searched for.

@@ -447,7 +447,7 @@ pub struct Summary {
     /// Where the countries come from.
     pub country_source: CountrySource,
     /// Distinct outside addresses that hosts opened connections to in the period, by country: what shares of controlled
-    /// addresses are shares of. In order; printed by nobody.
+    /// addresses are shares of. In order; printed by nobody. Of hours only: a run's are no row of anything.
     pub peers: Vec<(Country, Address)>,
     /// Lists of threat intelligence in force when it was concluded.
     pub intel: Vec<IntelList>,

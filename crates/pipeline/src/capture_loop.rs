@@ -497,7 +497,12 @@ impl CaptureLoop {
 }
 
 /// The plain ones among these frames, decoded.
-fn decode_plain(block: &Block, records: &[FrameRecord], hasher: &KeyHasher, decoded: &mut [Option<KeyedPacket>; CHUNK]) {
+fn decode_plain(
+    block: &Block,
+    records: &[FrameRecord],
+    hasher: &KeyHasher,
+    decoded: &mut [Option<KeyedPacket>; CHUNK],
+) {
     let mut next = 0;
     while next < records.len() {
         // Decoding is pure. A frame on which it fails by a bug goes to its worker undecoded, which counts it.

@@ -57,6 +57,7 @@ pub(crate) struct Collector<'a> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) keep_timelines: bool,
+    pub(crate) conclude_hours: bool,
     pub(crate) observer: &'a mut dyn Observer,
     pub(crate) watch: profile::Watch,
 }
@@ -117,11 +118,15 @@ impl Collector<'_> {
         outcome
     }
 
+    /// The hour's counts go into the run's; the hour itself, if anybody wants it.
     fn conclude(&self, open: OpenHour, run: &mut RunTotals) -> Option<Summary> {
         let (mark, capture) = open.mark?;
         let part = open.part?;
         run.capture_counts.add(&capture);
         run.worker_counts.add(&open.counts);
+        if !self.conclude_hours {
+            return None;
+        }
         let accounting = accounting(&capture, &open.counts);
         let mut summary = part.conclude(&self.detect, &self.shared, mark.period, accounting);
         summary.first_packet_ns = capture.first_ns;

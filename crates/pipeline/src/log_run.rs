@@ -88,6 +88,7 @@ pub fn run_logs(
                 replay: Replay::new(settings.connections),
                 detector: Detector::new(Arc::clone(detect), Arc::clone(shared), number),
                 keep_timelines: settings.keep_timelines,
+                conclude_hours: settings.conclude_hours,
                 counts: WorkerCounts::default(),
                 decoded: 0,
                 evictions_told: 0,
@@ -117,6 +118,7 @@ pub fn run_logs(
             shared,
             gauges,
             keep_timelines: settings.keep_timelines,
+            conclude_hours: settings.conclude_hours,
             observer,
             watch: Watch::new(false),
         }
@@ -287,6 +289,7 @@ struct Worker {
     replay: Replay,
     detector: Detector,
     keep_timelines: bool,
+    conclude_hours: bool,
     counts: WorkerCounts,
     decoded: u64,
     evictions_told: u64,
@@ -338,7 +341,7 @@ impl Worker {
         } else {
             self.replay.advance(mark.period.end_ns, &mut self.detector);
         }
-        let part = Box::new(self.detector.close_hour());
+        let part = Box::new(self.detector.end_hour(self.conclude_hours));
         let mut counts = std::mem::take(&mut self.counts);
         let evictions = self.evictions();
         counts.evictions = evictions.saturating_sub(std::mem::replace(&mut self.evictions_told, evictions));

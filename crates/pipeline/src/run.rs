@@ -37,6 +37,8 @@ pub struct Settings {
     pub connections: usize,
     /// Buffers per worker for application data that spans segments.
     pub payload_buffers: usize,
+    /// Conclude every hour, for [`Observer::hour`]; where nobody wants them that is work for nothing.
+    pub conclude_hours: bool,
     /// Take the state at every hour's end, for [`Observer::state`].
     pub keep_state: bool,
     /// What an earlier run knew; taken at the start. Its seed must be the detector's, or it is left.
@@ -56,6 +58,7 @@ impl Default for Settings {
             keep_timelines: false,
             connections: 1 << 20,
             payload_buffers: balefire_track::Settings::default().payload_buffers,
+            conclude_hours: true,
             keep_state: false,
             state: Arc::default(),
             profile: false,
@@ -288,6 +291,7 @@ pub fn run(
                     ..balefire_track::Settings::default()
                 }),
                 detector,
+                conclude_hours: settings.conclude_hours,
                 keep_state: settings.keep_state,
                 keep_timelines: settings.keep_timelines,
                 watch: Watch::new(settings.profile),
@@ -322,6 +326,7 @@ pub fn run(
             shared,
             gauges: Arc::clone(&gauges),
             keep_timelines,
+            conclude_hours: settings.conclude_hours,
             observer,
             watch: Watch::new(settings.profile),
         }

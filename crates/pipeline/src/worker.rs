@@ -67,6 +67,7 @@ pub(crate) struct Worker {
     pub(crate) tracker: Tracker,
     pub(crate) detector: Detector,
     pub(crate) keep_timelines: bool,
+    pub(crate) conclude_hours: bool,
     pub(crate) keep_state: bool,
     pub(crate) watch: Watch,
 }
@@ -187,7 +188,7 @@ impl Worker {
             // What timed out within the hour is told in it, whether or not this worker saw a later packet.
             self.tracker.advance(mark.period.end_ns, &mut self.detector);
         }
-        let part = Box::new(self.detector.close_hour());
+        let part = Box::new(self.detector.end_hour(self.conclude_hours));
         counts.evictions = self.evictions().saturating_sub(totals.evictions);
         totals.add(&counts);
         let state = self.keep_state.then(|| (self.number, self.detector.save()));

@@ -3,9 +3,9 @@
 //! In: connections. Out: slot numbers. The room for all is reserved at the start and taken from the operating system
 //! as it is written; a slot that becomes free is the next one used.
 
+use crate::KeyedPacket;
 use crate::application::{self, Owner, Progress, Side};
 use crate::event::{Closed, Endpoints, Opened, Volume};
-use crate::KeyedPacket;
 use crate::key::{IcmpMessage, Key};
 use crate::prefetch;
 use crate::tcp::Ends;
@@ -105,9 +105,8 @@ impl Connection {
         let [a, b, c, d] = self.addresses;
         let [e, f, g, h] = packet.addresses;
         let addresses = (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h);
-        let rest = (self.ports ^ packet.ports)
-            | u32::from(self.transport ^ packet.transport.0)
-            | u32::from(self.flags & FREE);
+        let rest =
+            (self.ports ^ packet.ports) | u32::from(self.transport ^ packet.transport.0) | u32::from(self.flags & FREE);
         addresses | u64::from(rest) == 0
     }
 

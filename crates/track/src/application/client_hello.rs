@@ -6,7 +6,7 @@
 
 use super::ja4::{Hashes, Offer};
 use super::name::Name;
-use super::records::{Records, Stop};
+use super::records::{Part, Records, Stop};
 use super::text::Text;
 use super::{Reading, Teller};
 use crate::{Fact, NameKind, Protocol, TlsHello};
@@ -78,6 +78,13 @@ fn read_hello(mut hello: Records<'_>, offer: &mut Offer, teller: &mut Teller<'_>
     if hello.message()? != MESSAGE_CLIENT_HELLO {
         return Err(Stop::NotOne);
     }
+    match hello.in_place() {
+        Some(mut body) => read_body(&mut body, offer, teller),
+        None => read_body(&mut hello, offer, teller),
+    }
+}
+
+fn read_body<'a>(hello: &mut impl Part<'a>, offer: &mut Offer, teller: &mut Teller<'_>) -> Result<(), Stop> {
     offer.legacy_version = hello.u16()?;
     // It is 3.x in all that is called SSL 3 or TLS.
     if offer.legacy_version >> 8 != 3 {
@@ -105,9 +112,10 @@ fn read_hello(mut hello: Records<'_>, offer: &mut Offer, teller: &mut Teller<'_>
     })
 }
 
-fn read_extension(
+#[inline]
+fn read_extension<'a>(
     extension: u16,
-    hello: &mut Records<'_>,
+    hello: &mut impl Part<'a>,
     offer: &mut Offer,
     teller: &mut Teller<'_>,
 ) -> Result<(), Stop> {
@@ -137,7 +145,7 @@ fn read_extension(
     Ok(())
 }
 
-fn read_server_name(hello: &mut Records<'_>, teller: &mut Teller<'_>) -> Result<(), Stop> {
+fn read_server_name<'a>(hello: &mut impl Part<'a>, teller: &mut Teller<'_>) -> Result<(), Stop> {
     let _list_length = hello.u16()?;
     if hello.u8()? != NAME_TYPE_HOST {
         return Ok(());

@@ -138,13 +138,20 @@ impl<'a> Question<'a> {
 
     /// The name asked for; none if it is no domain name.
     pub(super) fn name(&self) -> Option<Name> {
-        (!self.is_netbios()).then(|| Name::of_labels(self.labels()))
+        if self.is_netbios() {
+            return None;
+        }
+        let octets = &self.bytes[..self.name_octets - 1];
+        Some(
+            Name::of_plain_octets(octets, &self.labels[..self.label_count])
+                .unwrap_or_else(|| Name::of_labels(self.labels())),
+        )
     }
 
     /// A query's measures; those of an answer are added by who knows them.
-    pub(super) fn measures<'n>(&self, name: &'n Name, message_bytes: u16) -> DnsMessage<'n> {
+    pub(super) fn measures<'n>(&self, name: &'n str, message_bytes: u16) -> DnsMessage<'n> {
         DnsMessage {
-            name: name.text(),
+            name,
             is_answer: false,
             query_type: self.kind,
             code: 0,
@@ -162,7 +169,7 @@ impl<'a> Question<'a> {
         if let Some(name) = self.name() {
             teller.protocol(Protocol::Dns);
             teller.name(NameKind::DnsQuery, &name, 0);
-            teller.fact(&Fact::DnsMessage(self.measures(&name, message_bytes)));
+            teller.fact(&Fact::DnsMessage(self.measures(name.text(), message_bytes)));
         }
     }
 

@@ -58,6 +58,7 @@ fn read_message(message: &[u8], message_bytes: u16, teller: &mut Teller<'_>) -> 
     let Some(name) = question.name() else {
         return true;
     };
+    let name = name.text();
     teller.protocol(Protocol::Dns);
     let records = Records::of(message, question.end());
     teller.fact(&Fact::DnsMessage(DnsMessage {
@@ -66,13 +67,13 @@ fn read_message(message: &[u8], message_bytes: u16, teller: &mut Teller<'_>) -> 
         answers: records.claimed,
         answer_type: records.first_type,
         answer_data_bytes: records.data_bytes,
-        ..question.measures(&name, message_bytes)
+        ..question.measures(name, message_bytes)
     }));
-    if name.text().is_empty() {
+    if name.is_empty() {
         return true;
     }
     for (address, ttl_s) in &records.addresses[..records.address_count] {
-        let (name, address, ttl_s) = (name.text(), *address, *ttl_s);
+        let (address, ttl_s) = (*address, *ttl_s);
         teller.fact(&Fact::DnsAnswer { name, address, ttl_s });
     }
     true

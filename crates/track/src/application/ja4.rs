@@ -7,7 +7,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::records::{Records, Stop};
+use super::records::{Part, Stop};
 use crate::Ja4;
 
 /// What JA4 leaves out of the list of extensions, because it says it elsewhere: server name and ALPN.
@@ -201,7 +201,8 @@ impl<const MOST: usize> List<MOST> {
     }
 
     /// Takes all numbers that are left in a part of a hello; a list that stands there twice is the last one.
-    pub(super) fn fill(&mut self, hello: &mut Records<'_>) -> Result<(), Stop> {
+    #[inline]
+    pub(super) fn fill<'a>(&mut self, hello: &mut impl Part<'a>) -> Result<(), Stop> {
         self.length = 0;
         if let Some(octets) = hello.whole(hello.left() & !1) {
             let (twos, _) = octets.as_chunks::<2>();

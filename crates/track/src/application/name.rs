@@ -33,6 +33,28 @@ impl Name {
         name
     }
 
+    /// A name of plain labels as it stands in a message, from its first length octet to before the root's; `labels` are the
+    /// places of the length octets. None if it is not that plain, or too long.
+    pub(super) fn of_plain_octets(octets: &[u8], labels: &[u8]) -> Option<Self> {
+        let text = octets.get(1..)?;
+        let mut name = Self::EMPTY;
+        let start = NAME_BYTES.checked_sub(text.len())?;
+        let room = &mut name.bytes[start..];
+        for (to, from) in room.iter_mut().zip(text) {
+            *to = from.to_ascii_lowercase();
+        }
+        for place in labels.iter().skip(1) {
+            *room.get_mut(usize::from(*place).checked_sub(1)?)? = b'.';
+        }
+        // Without a way out of the loop it is done many bytes at a time. A dot in a label is one too many.
+        let all_plain = room.iter().fold(true, |plain, byte| plain & is_plain(*byte));
+        let dots = room
+            .iter()
+            .fold(0_u8, |dots, byte| dots.wrapping_add(u8::from(*byte == b'.')));
+        name.start = start;
+        (all_plain && usize::from(dots) + 1 == labels.len()).then_some(name)
+    }
+
     /// A name as labels; a dot inside a label is escaped.
     pub(super) fn of_labels<'a>(labels: impl DoubleEndedIterator<Item = &'a [u8]>) -> Self {
         let mut name = Self::EMPTY;
@@ -58,6 +80,10 @@ impl Name {
     pub(crate) fn text(&self) -> &str {
         // Only ASCII is ever put in.
         std::str::from_utf8(&self.bytes[self.start..]).unwrap_or_default()
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.start == NAME_BYTES
     }
 
     pub(super) const fn is_truncated(&self) -> bool {

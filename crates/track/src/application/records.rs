@@ -32,6 +32,75 @@ pub(super) enum Stop {
     NotOne,
 }
 
+/// Reading a handshake message, wherever its bytes lie.
+pub(super) trait Part<'a>: Sized {
+    /// Bytes still to come.
+    fn left(&self) -> usize;
+
+    fn u8(&mut self) -> Result<u8, Stop>;
+
+    fn u16(&mut self) -> Result<u16, Stop>;
+
+    fn skip(&mut self, bytes: usize) -> Result<(), Stop>;
+
+    fn copy(&mut self, to: &mut [u8]) -> Result<(), Stop>;
+
+    /// The next `length` bytes in place, taken, where they are of this message, of one record, and there; else nothing is
+    /// taken, and reading them the long way says what is wrong or puts them together.
+    fn whole(&mut self, length: usize) -> Option<&'a [u8]>;
+
+    /// Reads the next `length` bytes as something that must not end beyond them; what is not read of them is skipped.
+    fn within<T>(&mut self, length: usize, read: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop>;
+}
+
+/// A message, or a part of one, that lies whole in one record, as nearly all do.
+pub(super) struct InPlace<'a>(&'a [u8]);
+
+impl<'a> Part<'a> for InPlace<'a> {
+    #[inline]
+    fn left(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline]
+    fn u8(&mut self) -> Result<u8, Stop> {
+        let (byte, rest) = self.0.split_first().ok_or(Stop::NotOne)?;
+        self.0 = rest;
+        Ok(*byte)
+    }
+
+    #[inline]
+    fn u16(&mut self) -> Result<u16, Stop> {
+        let (two, rest) = self.0.split_first_chunk().ok_or(Stop::NotOne)?;
+        self.0 = rest;
+        Ok(u16::from_be_bytes(*two))
+    }
+
+    #[inline]
+    fn skip(&mut self, bytes: usize) -> Result<(), Stop> {
+        self.whole(bytes).map(|_| ()).ok_or(Stop::NotOne)
+    }
+
+    #[inline]
+    fn copy(&mut self, to: &mut [u8]) -> Result<(), Stop> {
+        to.copy_from_slice(self.whole(to.len()).ok_or(Stop::NotOne)?);
+        Ok(())
+    }
+
+    #[inline]
+    fn whole(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (part, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(part)
+    }
+
+    #[inline]
+    fn within<T>(&mut self, length: usize, read: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
+        let part = self.whole(length).ok_or(Stop::NotOne)?;
+        read(&mut Self(part))
+    }
+}
+
 /// Handshake messages over the records that carry them.
 pub(super) struct Records<'a> {
     bytes: &'a [u8],
@@ -67,47 +136,9 @@ impl<'a> Records<'a> {
         Ok(kind)
     }
 
-    /// Bytes of the message still to come.
-    pub(super) const fn left(&self) -> usize {
-        self.message_left
-    }
-
-    /// Reads the next `length` bytes as something that must not end beyond them; what is not read of them is skipped.
-    pub(super) fn within<T>(
-        &mut self,
-        length: usize,
-        read: impl FnOnce(&mut Self) -> Result<T, Stop>,
-    ) -> Result<T, Stop> {
-        let after = self.message_left.checked_sub(length).ok_or(Stop::NotOne)?;
-        self.message_left = length;
-        let result = read(self)?;
-        self.skip(self.message_left)?;
-        self.message_left = after;
-        Ok(result)
-    }
-
-    #[inline]
-    pub(super) fn u8(&mut self) -> Result<u8, Stop> {
-        Ok(self.array::<1>()?[0])
-    }
-
-    #[inline]
-    pub(super) fn u16(&mut self) -> Result<u16, Stop> {
-        Ok(u16::from_be_bytes(self.array()?))
-    }
-
-    /// The next `length` bytes in place, taken, where they are of this message, of one record, and there; else nothing is
-    /// taken, and reading them the long way says what is wrong or puts them together.
-    #[inline]
-    pub(super) fn whole(&mut self, length: usize) -> Option<&'a [u8]> {
-        if length > self.message_left || length > self.record_left {
-            return None;
-        }
-        let (part, rest) = self.bytes.split_at_checked(length)?;
-        self.bytes = rest;
-        self.record_left -= length;
-        self.message_left -= length;
-        Some(part)
+    /// The rest of the message, if it lies whole in this record.
+    pub(super) fn in_place(&mut self) -> Option<InPlace<'a>> {
+        self.whole(self.message_left).map(InPlace)
     }
 
     #[inline]
@@ -124,13 +155,6 @@ impl<'a> Records<'a> {
         Ok(usize::from(self.u8()?) << 16 | usize::from(self.u16()?))
     }
 
-    pub(super) fn copy(&mut self, to: &mut [u8]) -> Result<(), Stop> {
-        match self.copy_some(to) {
-            (_, Some(stop)) => Err(stop),
-            _ => Ok(()),
-        }
-    }
-
     /// Copies as much as there is; how much that was, and why it was not all.
     pub(super) fn copy_some(&mut self, to: &mut [u8]) -> (usize, Option<Stop>) {
         let mut copied = 0;
@@ -144,17 +168,6 @@ impl<'a> Records<'a> {
             }
         }
         (copied, None)
-    }
-
-    #[inline]
-    pub(super) fn skip(&mut self, mut bytes: usize) -> Result<(), Stop> {
-        if self.whole(bytes).is_some() {
-            return Ok(());
-        }
-        while bytes > 0 {
-            bytes -= self.part(bytes)?.len();
-        }
-        Ok(())
     }
 
     /// The next bytes of the message, at least one and at most `wanted`.
@@ -191,5 +204,61 @@ impl<'a> Records<'a> {
         }
         self.bytes = rest;
         Ok(())
+    }
+}
+
+impl<'a> Part<'a> for Records<'a> {
+    #[inline]
+    fn left(&self) -> usize {
+        self.message_left
+    }
+
+    #[inline]
+    fn u8(&mut self) -> Result<u8, Stop> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    #[inline]
+    fn u16(&mut self) -> Result<u16, Stop> {
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+
+    #[inline]
+    fn skip(&mut self, mut bytes: usize) -> Result<(), Stop> {
+        if self.whole(bytes).is_some() {
+            return Ok(());
+        }
+        while bytes > 0 {
+            bytes -= self.part(bytes)?.len();
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, to: &mut [u8]) -> Result<(), Stop> {
+        match self.copy_some(to) {
+            (_, Some(stop)) => Err(stop),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn whole(&mut self, length: usize) -> Option<&'a [u8]> {
+        if length > self.message_left || length > self.record_left {
+            return None;
+        }
+        let (part, rest) = self.bytes.split_at_checked(length)?;
+        self.bytes = rest;
+        self.record_left -= length;
+        self.message_left -= length;
+        Some(part)
+    }
+
+    fn within<T>(&mut self, length: usize, read: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
+        let after = self.message_left.checked_sub(length).ok_or(Stop::NotOne)?;
+        self.message_left = length;
+        let result = read(self)?;
+        self.skip(self.message_left)?;
+        self.message_left = after;
+        Ok(result)
     }
 }

@@ -4,7 +4,7 @@
 //! own. TLS 1.3 encrypts it: then the records after the first message are no handshake, and there is nothing to tell.
 
 use super::certificate::{self, Parsed};
-use super::records::{Records, Stop};
+use super::records::{Part, Records, Stop};
 use super::{Reading, Teller};
 use crate::Protocol;
 

@@ -50,7 +50,7 @@ impl Teller<'_> {
             NameKind::HttpHost => HTTP_HOST,
             NameKind::ConnectTarget | NameKind::DnsQuery => 0,
         };
-        if *self.marks & mark != 0 || name.text().is_empty() {
+        if *self.marks & mark != 0 || name.is_empty() {
             return;
         }
         *self.marks |= mark;
