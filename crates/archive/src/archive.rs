@@ -112,10 +112,11 @@ impl Archive {
         Ok(added)
     }
 
-    /// Takes an hour of another archive as it is: the higher revision counts.
+    /// Takes an hour of another archive as it is: the higher revision counts; of two words with one revision the whole hour
+    /// before a part of it.
     ///
     /// # Errors
-    /// As [`Self::add`], and if another hour has the same revision.
+    /// As [`Self::add`], and if another word of the same kind has the same revision.
     pub fn import(&mut self, hour: &Hour) -> Result<Added, ArchiveError> {
         self.finish_what_is_left()?;
         let there = self.store.there(&hour.sensor_id, hour.hour_s)?;
@@ -124,6 +125,16 @@ impl Archive {
             Some(there) if there.revision > hour.revision => return Ok(Added::Kept),
             Some(there) if there.revision == hour.revision && there.digest == hour.digest() => {
                 return Ok(Added::Unchanged);
+            }
+            // A part and the whole may meet with one revision: where one run was stopped and another began anew.
+            Some(there) if there.revision == hour.revision && there.partial != hour.watched.partial => {
+                if hour.watched.partial {
+                    return Ok(Added::Kept);
+                }
+                let mut whole = hour.clone();
+                whole.revision += 1;
+                self.close(&whole)?;
+                return Ok(Added::Replaced);
             }
             Some(there) if there.revision == hour.revision => {
                 return Err(ArchiveError::Conflict {

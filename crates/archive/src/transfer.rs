@@ -4,7 +4,7 @@
 //! place the highest revision is taken, and one that cannot be believed is left out and told of. Not its job: which word counts
 //! (`archive`), speaking S3 (`remote`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,10 @@ pub struct Transfer {
     pub known: u64,
     /// Left out, and why.
     pub faults: Vec<ArchiveError>,
+    /// Of a check: hours without Parquet files.
+    pub without_files: u64,
+    /// Of a check: hours of Parquet files that SQLite does not have.
+    pub only_files: u64,
 }
 
 impl Transfer {
@@ -67,10 +71,13 @@ impl Archive {
     pub fn check(&self) -> Result<Transfer, ArchiveError> {
         self.store().check_all()?;
         let mut transfer = Transfer::default();
+        let mut known = BTreeSet::new();
         for (sensor_id, hour_s, revision) in self.store().hours()? {
             let folder = self.parquet_folder().join(place(&sensor_id, hour_s, revision));
+            known.insert((sensor_id.clone(), hour_s));
             if !folder.exists() {
-                // Kept for a shorter time, or never written here.
+                // Kept for a shorter time, never written here, or lost: who asks knows.
+                transfer.without_files += 1;
                 continue;
             }
             let there = self.store().there(&sensor_id, hour_s)?;
@@ -81,6 +88,16 @@ impl Archive {
                     fault: Fault::Content("its files say something else than archive.sqlite".to_owned()),
                 }),
                 Err(error) => transfer.faults.push(error),
+            }
+        }
+        if self.parquet_folder().is_dir() {
+            for (_, folder) in offered(&self.parquet_folder())?.into_values() {
+                match read_hour(&folder) {
+                    Ok(hour) if known.contains(&(hour.sensor_id.clone(), hour.hour_s)) => {}
+                    Ok(_) => transfer.only_files += 1,
+                    // Where SQLite has it, it was told above.
+                    Err(_) => {}
+                }
             }
         }
         Ok(transfer)

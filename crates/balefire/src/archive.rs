@@ -33,11 +33,18 @@ pub(crate) fn run(command: &ArchiveCommand) -> Result<Exit, Failure> {
                 .iter()
                 .for_each(|fault| output::complain(&fault.to_string()));
             output::print(&format!(
-                "{}: archive.sqlite is whole; of the hours with Parquet files {} good, {} not.\n",
+                "{}: archive.sqlite is whole; of the hours with Parquet files {} good, {} not; {} without.\n",
                 clean(&folder.display().to_string()),
                 thousands(transfer.known),
                 thousands(transfer.faults.len() as u64),
+                thousands(transfer.without_files),
             ))?;
+            if transfer.only_files > 0 {
+                output::complain(&format!(
+                    "{} more hours are there as Parquet files only: `balefire archive import` of them takes them up again",
+                    thousands(transfer.only_files),
+                ));
+            }
             Ok(if transfer.faults.is_empty() {
                 Exit::Done
             } else {

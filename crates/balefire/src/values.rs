@@ -101,14 +101,13 @@ impl TryFrom<String> for CountryCode {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.trim().as_bytes() {
-            &[first, second] if first.is_ascii_alphabetic() && second.is_ascii_alphabetic() => {
-                Ok(Self([first.to_ascii_uppercase(), second.to_ascii_uppercase()]))
-            }
-            _ => Err(format!(
-                "{text:?} is no country: write its two letters of ISO 3166-1, as NL"
-            )),
-        }
+        // A code that no address can have would make every server one abroad.
+        let code = <[u8; 2]>::try_from(text.trim().to_ascii_uppercase().as_bytes()).ok();
+        code.filter(|code| balefire_report::is_country_code(*code))
+            .map(Self)
+            .ok_or_else(|| {
+                format!("{text:?} is no country: write its two letters of ISO 3166-1, as NL (or GB, not UK)")
+            })
     }
 }
 
@@ -289,6 +288,7 @@ mod tests {
         assert_eq!(Count::<1, 4>::try_from(4).unwrap().size(), 4);
         assert!(Score::try_from(f64::NAN).is_err() && Score::try_from(-0.1).is_err() && Score::try_from(1.0).is_ok());
         assert_eq!(String::from(CountryCode::try_from("nl".to_owned()).unwrap()), "NL");
+        assert!(CountryCode::try_from("UK".to_owned()).is_err());
         assert!(CountryCode::try_from("N1".to_owned()).is_err() && CountryCode::try_from("é".to_owned()).is_err());
         assert!(Network::try_from("10.0.0.0/33".to_owned()).is_err());
         assert_eq!(String::from(Listen::default()), "127.0.0.1:9477");

@@ -66,7 +66,7 @@ pub struct ThreadProfile {
     /// Wall time by stage, nanoseconds, in the order of the packet's way; stages that took none are left out.
     ///
     /// `wait`: for a block, a full queue, a message or a silent tap. `read`: frames into blocks. `dispatch`: choosing workers,
-    /// handing over. `decode`, with fragments. `track`: the connection table. `application`: hellos, requests, DNS.
+    /// handing over. `decode`: plain frames on the capture thread; all others, with fragments, on the worker's. `track`: the connection table. `application`: hellos, requests, DNS.
     /// `detect`: timelines, names, scores as they grow. `close`: a worker's part of an hour or the run. `merge`: parts put
     /// together and judged. `report`: what the observer does with an hour, a second's figures.
     pub stages: Vec<(&'static str, u64)>,

@@ -125,9 +125,9 @@ impl Lane {
 }
 
 impl Inbox {
-    /// The next message; sleeps while there is none, and does `meanwhile` before each sleep. `idle_ns` grows by the time slept. Where the capture thread is gone
+    /// The next message; sleeps while there is none, and does `meanwhile` before each sleep, with the time slept so far. `idle_ns` grows by the time slept. Where the capture thread is gone
     /// without a word (another worker failed) that is the end.
-    pub(crate) fn pop(&self, idle_ns: &mut u64, mut meanwhile: impl FnMut()) -> Message {
+    pub(crate) fn pop(&self, idle_ns: &mut u64, mut meanwhile: impl FnMut(u64)) -> Message {
         loop {
             self.beats.fetch_add(1, Ordering::Relaxed);
             // Looked at before the queue: what the capture thread pushed last is then taken all the same.
@@ -142,7 +142,7 @@ impl Inbox {
             if alone {
                 return Message::End;
             }
-            meanwhile();
+            meanwhile(*idle_ns);
             let asleep = Instant::now();
             self.parker.park_timeout(NAP);
             *idle_ns += asleep.elapsed().as_nanos() as u64;
@@ -237,7 +237,7 @@ mod tests {
         assert!(matches!(lane.push(Message::End), Err(Message::End)));
         assert!(!lane.is_gone());
         let mut idle_ns = 0;
-        assert!(matches!(inbox.pop(&mut idle_ns, || ()), Message::End));
+        assert!(matches!(inbox.pop(&mut idle_ns, |_| ()), Message::End));
         drop(inbox);
         assert!(lane.is_gone());
     }
@@ -260,9 +260,9 @@ mod tests {
         drop(lane);
         let mut idle_ns = 0;
         assert!(
-            matches!(inbox.pop(&mut idle_ns, || ()), Message::Hour(_)),
+            matches!(inbox.pop(&mut idle_ns, |_| ()), Message::Hour(_)),
             "what was pushed comes first"
         );
-        assert!(matches!(inbox.pop(&mut idle_ns, || ()), Message::End));
+        assert!(matches!(inbox.pop(&mut idle_ns, |_| ()), Message::End));
     }
 }

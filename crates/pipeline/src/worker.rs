@@ -80,8 +80,12 @@ impl Worker {
         let mut idle_ns = 0;
         self.watch.start();
         loop {
-            let detector = &mut self.detector;
-            let message = self.inbox.pop(&mut idle_ns, || detector.rest());
+            let (detector, gauge) = (&mut self.detector, &self.gauges.workers[self.number].idle_ns);
+            // Told before each sleep too: a worker without work would seem busy until some comes.
+            let message = self.inbox.pop(&mut idle_ns, |idle_ns| {
+                gauge.store(idle_ns, Relaxed);
+                detector.rest();
+            });
             self.own_gauges().idle_ns.store(idle_ns, Relaxed);
             self.watch.lap(Stage::Wait);
             match message {

@@ -21,6 +21,11 @@ pub fn country_name(country: &Country) -> String {
         .map_or_else(|| crate::clean(code), str::to_owned)
 }
 
+/// Whether the code is in the list.
+pub fn is_country_code(code: [u8; 2]) -> bool {
+    NAMES.lines().any(|line| line.as_bytes().starts_with(&code))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +42,12 @@ mod tests {
             assert!(code > before && !name.is_empty(), "{line} after {before}");
             before = code;
         }
+    }
+
+    #[test]
+    fn codes() {
+        assert!([*b"GB", *b"EU", *b"XK"].into_iter().all(is_country_code));
+        assert!(![*b"UK", *b"XX", *b"--"].into_iter().any(is_country_code));
     }
 
     #[test]

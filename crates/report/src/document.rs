@@ -368,7 +368,7 @@ impl TraitsFields {
 }
 
 /// Whether behaviour has anything to say of it.
-pub(crate) fn has_score(server: &ControlServer) -> bool {
+pub fn has_score(server: &ControlServer) -> bool {
     server.score > 0.0 || server.class != Class::Confirmed
 }
 

@@ -20,9 +20,9 @@ mod table;
 mod text;
 mod why;
 
-pub use country::country_name;
+pub use country::{country_name, is_country_code};
 pub use csv::{countries as country_csv, scores as scores_csv};
-pub use document::{SCHEMA, json};
+pub use document::{SCHEMA, has_score, json};
 pub use hours::{HourError, HourFiles, Written, is_sensor_name};
 pub use live::{LiveQueue, LiveRow, live_header, live_news, live_row};
 pub use number::{

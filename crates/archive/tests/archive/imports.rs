@@ -53,6 +53,22 @@ fn two_words_with_one_revision_are_told() {
     assert_eq!(totals(&archive), [1, 2, 2]);
 }
 
+#[test]
+fn the_whole_hour_goes_before_a_part_of_it_in_either_order() {
+    let whole = of_revision(hour("a", 0, &[(1, 1, &[1, 2]), (2, 1, &[3])]), 1);
+    let mut part = of_revision(hour("a", 0, &[(1, 1, &[1])]), 1);
+    part.watched.partial = true;
+    for order in [[&whole, &part], [&part, &whole]] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut archive = open(folder.path());
+        for hour in order {
+            archive.import(hour).unwrap();
+        }
+        assert_eq!(totals(&archive), [2, 3, 3]);
+        assert_eq!(archive.import(&part).unwrap(), Added::Kept);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 

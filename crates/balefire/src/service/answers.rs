@@ -170,7 +170,7 @@ pub(super) fn server(server: &ControlServer) -> Value {
         "names": server.names.iter().map(|name| clean(name)).collect::<Vec<_>>(),
         "hosting_country": clean(server.country.code()),
         "class": server.class.name(),
-        "score": (server.score * 1e4).round() / 1e4,
+        "score": balefire_report::has_score(server).then(|| (server.score * 1e4).round() / 1e4),
         "hosts": server.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "check_ins": server.check_ins,
         "first": rfc3339(server.first_ns),

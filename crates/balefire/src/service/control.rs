@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -48,12 +48,20 @@ const MOST_ANSWER_BYTES: u64 = 16 << 20;
 /// How long a client waits: a reload may read ten million indicators.
 const MOST_WAIT: Duration = Duration::from_secs(120);
 
-/// The socket, made before rights are given up. The folder's lock is held, so what lies there is of a dead instance.
+/// The socket, made before rights are given up. The folder's lock is held, so a socket that lies there is of a dead instance;
+/// anything else is somebody's, and stays.
 pub(crate) fn bind(path: &Path) -> Result<UnixListener, Failure> {
     let refused = |error: io::Error| Failure::failed(format!("control socket {}: {error}", path.display()));
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(refused(error)),
-        _ => {}
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.file_type().is_socket() => {
+            return Err(Failure::failed(format!(
+                "control socket {}: something else than a socket is there, and is left as it is; give [service] socket another path",
+                path.display()
+            )));
+        }
+        Ok(_) => fs::remove_file(path).map_err(refused)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(refused(error)),
     }
     // Between making it and setting its mode nobody else may come in.
     let before = umask(Mode::from_bits_truncate(0o177));

@@ -43,6 +43,14 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
             "no interface: --interface IFACE, or [service] interfaces in the settings file; `balefire interfaces` lists them",
         ));
     }
+    let interfaces = &settings.service.interfaces;
+    let twice = (1..interfaces.len()).find(|&at| interfaces[..at].contains(&interfaces[at]));
+    if let Some(at) = twice {
+        return Err(Failure::usage(format!(
+            "interface {} is named twice, and every packet of it would count twice; name it once ([service] readers shares it among threads)",
+            interfaces[at]
+        )));
+    }
     let cores = Cores::plan(&settings)?;
     if let Some(cores) = &cores {
         cores.bind_rest()?;

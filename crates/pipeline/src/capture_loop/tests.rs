@@ -102,7 +102,7 @@ fn drain(inbox: &Inbox) -> Vec<String> {
     let mut seen = Vec::new();
     let mut idle_ns = 0;
     loop {
-        match inbox.pop(&mut idle_ns, || ()) {
+        match inbox.pop(&mut idle_ns, |_| ()) {
             Message::Frames(batch) => seen.push(format!("f{}", batch.frames.len())),
             Message::Hour(mark) => seen.push(format!("h{}{}", mark.number, if mark.last { " last" } else { "" })),
             Message::End => {

@@ -75,8 +75,19 @@ pub(super) fn answer(report: &PeriodReport) -> Option<String> {
     let place = if report.home.is_some() { " abroad" } else { "" };
     let servers = count(totals, abroad, "servers", "control server");
     let hosts = count(totals, abroad, "hosts", "host");
+    // Of these nobody can say whether they are abroad; they must not be passed over.
+    let elsewhere = (0..totals.rows.len()).find(|&row| totals.text(row, "place") == Some("not_located"));
+    let elsewhere = elsewhere.filter(|&row| totals.integer(row, "servers").is_some_and(|servers| servers > 0));
+    let unlocated = |row: usize| {
+        let servers = count(totals, row, "servers", "control server");
+        let hosts = count(totals, row, "hosts", "host");
+        format!("{servers} without a known country controlled {hosts}")
+    };
     if totals.integer(abroad, "servers") == Some(0) {
-        return Some(format!("No control server{place} was found."));
+        return Some(match elsewhere {
+            Some(row) => format!("No control server{place} was found; {}.", unlocated(row)),
+            None => format!("No control server{place} was found."),
+        });
     }
     let mut text = format!("{servers}{place} controlled {hosts}");
     for (sheet, by) in [("countries_by_servers", "servers"), ("countries_by_hosts", "hosts")] {
@@ -90,6 +101,9 @@ pub(super) fn answer(report: &PeriodReport) -> Option<String> {
             count(sheet, 0, "servers", "server"),
             count(sheet, 0, "hosts", "host"),
         );
+    }
+    if let Some(row) = elsewhere {
+        text += &format!("; {}", unlocated(row));
     }
     Some(text + ".")
 }

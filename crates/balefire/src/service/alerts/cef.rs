@@ -45,6 +45,7 @@ impl Event {
         // IPv6 addresses have keys of their own.
         let (src, src_v6) = apart(self.src_ip.clone().unwrap_or_default(), is_v6);
         let (dst, dst_v6) = apart(self.dest_ip.clone(), is_v6);
+        let score = details.score.map_or_else(String::new, |score| format!("{score:.4}"));
         vec![
             ("rt", self.time_ms.to_string()),
             ("dvchost", details.sensor.clone()),
@@ -58,8 +59,8 @@ impl Event {
             ("externalId", self.community_id.clone().unwrap_or_default()),
             ("cnt", details.check_ins.to_string()),
             ("reason", evidence.map(|sign| sign.why.join("; ")).unwrap_or_default()),
-            ("cfp1Label", "score".to_owned()),
-            ("cfp1", format!("{:.4}", details.score)),
+            ("cfp1Label", labelled("score", &score)),
+            ("cfp1", score),
             ("cs1Label", "hostingCountry".to_owned()),
             ("cs1", details.hosting_country.clone()),
             ("cs2Label", "evidence".to_owned()),

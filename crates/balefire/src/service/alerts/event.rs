@@ -55,7 +55,8 @@ pub(super) struct Details {
     pub(super) sensor: String,
     pub(super) class: &'static str,
     class_before: Option<&'static str>,
-    pub(super) score: f64,
+    /// `null` where only a list knows the server.
+    pub(super) score: Option<f64>,
     pub(super) names: Vec<String>,
     pub(super) hosting_country: String,
     behind_relay: bool,
@@ -122,7 +123,7 @@ impl Event {
                 Kind::Finding => None,
                 Kind::ClassChange { from } => Some(from.name()),
             },
-            score: rounded(server.score, 1e4),
+            score: balefire_report::has_score(server).then(|| rounded(server.score, 1e4)),
             names: server.names.iter().take(MOST_NAMES).map(|name| clean(name)).collect(),
             hosting_country: clean(code),
             behind_relay: server.behind_relay,
