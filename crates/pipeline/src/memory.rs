@@ -148,7 +148,7 @@ mod tests {
                 + detect.pairs * 58
                 + detect.timelines * 784
                 + detect.names * 143;
-            let all = tables * workers + (workers * (queue_blocks + 1) + 1) * BLOCK_BYTES;
+            let all = tables * workers + (workers * (queue_blocks + 1) + 1) * BLOCK_COST_BYTES as usize;
             assert!((all as u64) < bytes, "{all} of {bytes}: {limits:?}");
             // And most of it is given out, but for what no index can number.
             assert!(all as u64 > bytes / 2 || limits.connections == balefire_track::Settings::MOST_CONNECTIONS);
