@@ -154,6 +154,17 @@ mod tests {
     use crate::settings::Settings;
 
     #[test]
+    fn what_is_no_socket_is_left_where_it_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        fs::write(&path, "precious").unwrap();
+        assert!(bind(&path).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+        std::os::unix::fs::symlink(&path, folder.path().join("link")).unwrap();
+        assert!(bind(&folder.path().join("link")).is_err());
+    }
+
+    #[test]
     fn every_word_is_answered_over_the_socket_and_others_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(DEFAULT_NAME);

@@ -85,6 +85,7 @@ pub(super) fn answer(report: &PeriodReport) -> Option<String> {
     };
     if totals.integer(abroad, "servers") == Some(0) {
         return Some(match elsewhere {
+            Some(row) if report.home.is_none() => format!("{}.", unlocated(row)),
             Some(row) => format!("No control server{place} was found; {}.", unlocated(row)),
             None => format!("No control server{place} was found."),
         });
@@ -424,4 +425,57 @@ pub(super) fn date(time_s: i64) -> String {
 /// `2026-01-31 14:00`; of times no clock shows, the nearest one.
 pub(super) fn date_time(time_s: i64) -> String {
     crate::number::date_time(time_s.saturating_mul(1_000_000_000))[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(home: Option<Country>, totals: [(&str, i64, i64); 2]) -> PeriodReport {
+        let row = |(place, servers, hosts): (&str, i64, i64)| {
+            vec![
+                Datum::Text(place.to_owned()),
+                Datum::Integer(servers),
+                Datum::Integer(hosts),
+            ]
+        };
+        PeriodReport {
+            from_s: 0,
+            to_s: 3_600,
+            piece: Piece::Day,
+            before: None,
+            class_least: "suspected".to_owned(),
+            sensors: Vec::new(),
+            home,
+            sheets: vec![Sheet {
+                name: "totals".to_owned(),
+                columns: ["place", "servers", "hosts"].map(str::to_owned).to_vec(),
+                rows: totals.map(row).to_vec(),
+            }],
+            coverage: Vec::new(),
+            forgotten_sensor_hours: 0,
+        }
+    }
+
+    #[test]
+    fn servers_without_a_known_country_are_in_the_answer() {
+        let told = |home, totals| answer(&report(home, totals)).unwrap_or_default();
+        let home = Some(Country(*b"NL"));
+        assert_eq!(
+            told(None, [("located", 0, 0), ("not_located", 1, 2)]),
+            "1 control server without a known country controlled 2 hosts."
+        );
+        assert_eq!(
+            told(home, [("abroad", 0, 0), ("not_located", 1, 2)]),
+            "No control server abroad was found; 1 control server without a known country controlled 2 hosts."
+        );
+        assert_eq!(
+            told(home, [("abroad", 3, 5), ("not_located", 2, 1)]),
+            "3 control servers abroad controlled 5 hosts; 2 control servers without a known country controlled 1 host."
+        );
+        assert_eq!(
+            told(home, [("abroad", 0, 0), ("not_located", 0, 0)]),
+            "No control server abroad was found."
+        );
+    }
 }
