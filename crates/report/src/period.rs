@@ -108,4 +108,20 @@ impl PeriodReport {
             .chain(&self.coverage)
             .find(|sheet| sheet.name == name)
     }
+
+    /// No hour of the period was watched, so that nothing in it was counted.
+    fn is_unwatched(&self) -> bool {
+        self.sheet("coverage")
+            .is_some_and(|sheet| sheet.integer(0, "hours_watched") == Some(0))
+    }
+
+    /// What machines are told of a cell: servers and hosts that nobody could see are not known, where the archive counts none.
+    fn known<'a>(&self, column: &str, datum: &'a Datum) -> &'a Datum {
+        let is_count = column.starts_with("servers") || column.starts_with("host");
+        if is_count && *datum == Datum::Integer(0) && self.is_unwatched() {
+            &Datum::Nothing
+        } else {
+            datum
+        }
+    }
 }

@@ -444,6 +444,15 @@ fn a_period_that_nobody_watched_is_not_a_quiet_one() {
         "{page}"
     );
     assert!(page.lines().all(|line| line.chars().count() <= 120), "{page}");
+    // Nor for machines.
+    let document = json(golden(), &["--from", "2025-11", "--to", "2025-12"]);
+    let totals = by(&document, "totals", "place");
+    assert!(
+        totals
+            .values()
+            .all(|row| row["servers"].is_null() && row["hosts"].is_null()),
+        "{document}"
+    );
 }
 
 /// What the README shows is what it prints.

@@ -33,7 +33,12 @@ fn table(sheet: &Sheet, report: &PeriodReport) -> String {
     let columns: Vec<String> = sheet.columns.iter().map(|name| csv_cell(name)).collect();
     let mut text = format!("table,{},{}\n", columns.join(","), names(&tail, |(name, _)| name));
     for row in &sheet.rows {
-        let cells: Vec<String> = row.iter().map(cell).collect();
+        let known = sheet
+            .columns
+            .iter()
+            .zip(row)
+            .map(|(name, datum)| report.known(name, datum));
+        let cells: Vec<String> = known.map(cell).collect();
         text += &format!(
             "{},{},{}\n",
             csv_cell(&sheet.name),

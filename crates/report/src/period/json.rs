@@ -26,7 +26,8 @@ pub fn json(report: &PeriodReport) -> String {
         .map(|(from_s, to_s)| json!({"start": moment(from_s), "end": moment(to_s)}));
     let sensors: Vec<String> = report.sensors.iter().map(|name| clean(name)).collect();
     let tables = |sheets: &[Sheet]| -> Map<String, Value> {
-        sheets.iter().map(|sheet| (clean(&sheet.name), rows(sheet))).collect()
+        let named = sheets.iter().map(|sheet| (clean(&sheet.name), rows(sheet, report)));
+        named.collect()
     };
     let document = json!({
         "schema": SCHEMA,
@@ -44,13 +45,13 @@ pub fn json(report: &PeriodReport) -> String {
     document.to_string() + "\n"
 }
 
-fn rows(sheet: &Sheet) -> Value {
+fn rows(sheet: &Sheet, report: &PeriodReport) -> Value {
     let rows = sheet.rows.iter().map(|row| {
         let cells = sheet
             .columns
             .iter()
             .zip(row)
-            .map(|(name, datum)| (clean(name), value(datum)));
+            .map(|(name, datum)| (clean(name), value(report.known(name, datum))));
         Value::Object(cells.collect())
     });
     Value::Array(rows.collect())

@@ -65,10 +65,7 @@ pub(super) fn asked(report: &PeriodReport) -> String {
 pub(super) fn answer(report: &PeriodReport) -> Option<String> {
     let totals = report.sheet("totals")?;
     let abroad = (0..totals.rows.len()).find(|&row| matches!(totals.text(row, "place"), Some("abroad" | "located")))?;
-    if report
-        .sheet("coverage")
-        .is_some_and(|sheet| sheet.integer(0, "hours_watched") == Some(0))
-    {
+    if report.is_unwatched() {
         return Some("Nothing of this period was watched.".to_owned());
     }
     let count = |sheet: &Sheet, row: usize, column: &str, noun| counted(sheet.integer(row, column).unwrap_or(0), noun);
