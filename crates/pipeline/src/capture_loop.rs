@@ -2,8 +2,8 @@
 //!
 //! In: a source. Out: batches and hour marks in the workers' queues, counts to the collector. A file waits for a full queue;
 //! a tap never does: it drops the batch and counts its frames under that queue. Not its job: reading frames beyond the
-//! addresses that choose the worker, but for plain ones: those it decodes, which costs it no more than a look for the
-//! addresses, and the worker a fifth of its time less, as it need not fetch their headers from another core's cache.
+//! addresses that choose the worker, but for plain ones: those it decodes, as their headers are in this core's cache and the
+//! worker is what a file waits for.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
