@@ -74,7 +74,8 @@ impl Archive {
         let mut known = BTreeSet::new();
         for (sensor_id, hour_s, revision) in self.store().hours()? {
             let folder = self.parquet_folder().join(place(&sensor_id, hour_s, revision));
-            known.insert((sensor_id.clone(), hour_s));
+            // Of all revisions of the hour.
+            known.extend(folder.parent().map(Path::to_path_buf));
             if !folder.exists() {
                 // Kept for a shorter time, never written here, or lost: who asks knows.
                 transfer.without_files += 1;
@@ -91,14 +92,9 @@ impl Archive {
             }
         }
         if self.parquet_folder().is_dir() {
-            for (_, folder) in offered(&self.parquet_folder())?.into_values() {
-                match read_hour(&folder) {
-                    Ok(hour) if known.contains(&(hour.sensor_id.clone(), hour.hour_s)) => {}
-                    Ok(_) => transfer.only_files += 1,
-                    // Where SQLite has it, it was told above.
-                    Err(_) => {}
-                }
-            }
+            let there = offered(&self.parquet_folder())?.into_values();
+            let unknown = there.filter(|(_, folder)| folder.parent().is_none_or(|hour| !known.contains(hour)));
+            transfer.only_files = unknown.count() as u64;
         }
         Ok(transfer)
     }

@@ -41,7 +41,7 @@ pub(crate) fn run(command: &ArchiveCommand) -> Result<Exit, Failure> {
             ))?;
             if transfer.only_files > 0 {
                 output::complain(&format!(
-                    "{} more hours are there as Parquet files only: `balefire archive import` of them takes them up again",
+                    "hours there as Parquet files only, which no report counts: {} (`balefire archive import` of that folder takes them up)",
                     thousands(transfer.only_files),
                 ));
             }

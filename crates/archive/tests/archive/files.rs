@@ -126,6 +126,19 @@ fn parquet_of_the_first_version_is_read() {
     assert_eq!(archive.import(&hour).unwrap(), Added::Unchanged);
     let checked = archive.check().unwrap();
     assert_eq!((checked.known, checked.faults.len()), (1, 0));
+    assert_eq!((checked.without_files, checked.only_files), (0, 0));
+    // Files that went, and files whose SQLite went.
+    let parquet = folder.path().join("parquet");
+    let away = folder.path().join("away");
+    fs::rename(&parquet, &away).unwrap();
+    let checked = archive.check().unwrap();
+    assert_eq!((checked.known, checked.without_files, checked.only_files), (0, 1, 0));
+    let empty = tempfile::tempdir().unwrap();
+    let other = open(empty.path());
+    let _ = fs::remove_dir_all(empty.path().join("parquet"));
+    fs::rename(&away, empty.path().join("parquet")).unwrap();
+    let checked = other.check().unwrap();
+    assert_eq!((checked.known, checked.without_files, checked.only_files), (0, 0, 1));
 }
 
 /// Writes the golden file of the current version, if there is none yet.
