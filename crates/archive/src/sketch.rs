@@ -16,7 +16,7 @@ const LG_K: u8 = 11;
 pub(crate) fn of(addresses: impl Iterator<Item = Address>) -> Option<Vec<u8>> {
     let mut sketch = HllSketch::new(LG_K, HllType::Hll8).ok()?;
     for address in addresses {
-        sketch.update(raw_bytes::from_slice(address.octets()));
+        sketch.update(raw_bytes::from_slice(&address.octets()));
     }
     (!sketch.is_empty()).then(|| sketch.serialize())
 }

@@ -50,7 +50,7 @@ impl Clients {
     /// `host` showed the fingerprint with this hash, written like this.
     pub(crate) fn shown(&mut self, hash: u64, host: Address, text: &str) {
         // Not seeded, so that the estimate is the same in every run.
-        let host = fnv(host.octets());
+        let host = fnv(&host.octets());
         let found = self.0.find(hash, |shown| shown.client.hash == hash);
         if let Some(shown) = found.and_then(|slot| self.0.at_mut(slot)) {
             shown.again = true;

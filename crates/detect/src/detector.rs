@@ -270,17 +270,12 @@ impl Detector {
             resolves: host.resolves,
         }));
         let mut destinations = Vec::with_capacity(self.seen.destinations.len());
-        destinations.extend(self.seen.destinations.iter().map(|reached| {
-            DestinationSeen {
-                hash: reached.hash,
-                hosts: reached.hosts(),
-                active: reached.is_active(period),
-                first_day: reached.first_day(),
-                address: self
-                    .seen
-                    .service(reached)
-                    .map(|key| Address::v6(key.bits.to_be_bytes())),
-            }
+        destinations.extend(self.seen.destinations.iter().map(|reached| DestinationSeen {
+            hash: reached.hash,
+            hosts: reached.hosts(),
+            active: reached.is_active(period),
+            first_day: reached.first_day(),
+            address: self.seen.service(reached).map(|key| Address::of_bits(key.bits)),
         }));
         let candidate = |record: &Record, sketched| {
             let timing = wanted(record, &self.settings.thresholds)?;

@@ -112,7 +112,7 @@ pub(crate) fn network(role: Role, server: Address) -> Address {
         (Role::Outbound, false) => 64,
         _ => 128,
     };
-    Address::v6((server.bits() & (u128::MAX << (128 - kept_bits))).to_be_bytes())
+    Address::of_bits(server.bits() & (u128::MAX << (128 - kept_bits)))
 }
 
 impl Detector {

@@ -174,10 +174,10 @@ impl Default for Home {
 impl fmt::Display for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, network) in self.networks.iter().enumerate() {
-            let v4 = network.mask.leading_ones() >= 96 && Address::v6(network.bits.to_be_bytes()).is_v4();
+            let v4 = network.mask.leading_ones() >= 96 && Address::of_bits(network.bits).is_v4();
             let prefix = network.mask.leading_ones() - if v4 { 96 } else { 0 };
             let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}{}/{prefix}", Address::v6(network.bits.to_be_bytes()))?;
+            write!(f, "{comma}{}/{prefix}", Address::of_bits(network.bits))?;
         }
         Ok(())
     }
@@ -206,7 +206,7 @@ mod tests {
             let edge = home.networks.get(near).map_or(any, |network| [network.bits, network.bits | !network.mask][near % 2]);
             for bits in [edge.wrapping_add_signed(off), any, MAPPED | any & 0xffff_ffff] {
                 let expected = home.networks.iter().any(|network| bits & network.mask == network.bits);
-                prop_assert_eq!(home.contains(Address::v6(bits.to_be_bytes())), expected);
+                prop_assert_eq!(home.contains(Address::of_bits(bits)), expected);
             }
         }
     }
@@ -226,7 +226,7 @@ mod tests {
         let edges = home.networks.iter().flat_map(|net| [net.bits, net.bits | !net.mask]);
         let around = edges.flat_map(|edge| [edge.wrapping_sub(1), edge, edge.wrapping_add(1)]);
         for bits in around.chain([0, 1, u128::MAX]) {
-            let address = Address::v6(bits.to_be_bytes());
+            let address = Address::of_bits(bits);
             let expected = home.networks.iter().any(|net| bits & net.mask == net.bits);
             assert_eq!(home.contains(address), expected, "{address}");
         }

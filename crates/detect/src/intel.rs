@@ -162,7 +162,7 @@ impl Intel {
     pub(crate) fn matches_of_address(&self, address: Address, port: u16, time_ns: i64) -> Vec<IndicatorMatch> {
         let mut found = Vec::new();
         self.of_address(address, |prefix, head| {
-            let network = Address::v6((address.bits() & mask(prefix)).to_be_bytes());
+            let network = Address::of_bits(address.bits() & mask(prefix));
             let shown = match (prefix, network.is_v4() && prefix >= 96) {
                 (128, _) => network.to_string(),
                 (prefix, true) => format!("{network}/{}", prefix - 96),
@@ -318,7 +318,7 @@ impl IntelBuilder {
         let number = u32::try_from(self.intel.entries.len()).map_err(|_| Refusal::Limit)?;
         let entries = &self.intel.entries;
         let head = match value {
-            Value::Network(bits, prefix) if *prefix >= 96 && Address::v6(bits.to_be_bytes()).is_v4() => {
+            Value::Network(bits, prefix) if *prefix >= 96 && Address::of_bits(*bits).is_v4() => {
                 map_of(&mut self.intel.v4, prefix - 96)
                     .entry(*bits as u32)
                     .or_insert(NONE)

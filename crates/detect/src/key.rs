@@ -53,11 +53,12 @@ impl Destination {
 /// IPv4 multicast RFC 5771, limited broadcast RFC 919, "this network" RFC 1122; IPv6 multicast RFC 4291.
 #[inline]
 pub(crate) fn is_group(address: Address) -> bool {
-    let octets = address.octets();
+    let bits = address.bits();
     if address.is_v4() {
-        octets[12] >= 224 || octets[12] == 0 || octets[12] == 127
+        let first_octet = (bits >> 24) as u8;
+        first_octet >= 224 || first_octet == 0 || first_octet == 127
     } else {
-        octets[0] == 0xff || address.bits() <= 1
+        bits >> 120 == 0xff || bits <= 1
     }
 }
 
@@ -65,7 +66,7 @@ pub(crate) fn is_group(address: Address) -> bool {
 /// subnets of /24 and longer the last octet 255 is nearly always the broadcast address, and datagrams to it are discovery.
 #[inline]
 pub(crate) fn is_directed_broadcast(address: Address, transport: Transport) -> bool {
-    transport == Transport::UDP && address.is_v4() && address.octets()[15] == 255
+    transport == Transport::UDP && address.is_v4() && address.bits() as u8 == 255
 }
 
 #[cfg(test)]

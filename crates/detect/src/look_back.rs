@@ -133,7 +133,7 @@ impl Detector {
             .filter_map(|reached| self.seen.service(reached))
         {
             let key = &key;
-            let server = Address::v6(key.bits.to_be_bytes());
+            let server = Address::of_bits(key.bits);
             if intel.lists_address(server, key.port, 0) {
                 for &host in hosts.iter().take(left) {
                     past.extend(self.past_of_pair(host, server, key, Via::Address, ""));

@@ -242,7 +242,7 @@ impl Seen {
     }
 
     fn place(&mut self, key: &Destination) -> (What, u32) {
-        let address = Address::v6(key.bits.to_be_bytes());
+        let address = Address::of_bits(key.bits);
         if key.scope != Scope::Service {
             return (What::Name, 0);
         }

@@ -239,48 +239,72 @@ impl CaptureLoop {
     /// Hands every frame of a filled block to its worker, with the hour marks between them.
     fn hand_out(&mut self, index: usize) -> Result<(), WorkerGone> {
         let block = Arc::clone(self.pool.share(index));
-        let alone = self.lanes.len() == 1;
-        let mut decoded = [None; CHUNK];
         for records in block.frames.chunks(CHUNK) {
-            self.watch.lap(Stage::Dispatch);
-            decode_plain(&block, records, &self.hasher, &mut decoded);
-            self.watch.lap(Stage::Decode);
-            for (record, plain) in records.iter().zip(&decoded) {
-                match self.clock.step(record.time_ns) {
-                    Step::Within => {}
-                    Step::Late => self.counts.late += 1,
-                    Step::Crosses => {
-                        self.flush(&block)?;
-                        self.turn(record.time_ns)?;
-                    }
-                }
-                self.count(record);
-                let worker = match plain {
-                    _ if alone => 0,
-                    Some(packet) => {
-                        let (low, high) = packet.ends();
-                        self.dispatcher.worker_of(low, high)
-                    }
-                    None => self.dispatcher.worker(block.frame(record)),
-                };
-                let handed = plain.map_or(Handed::Raw(*record), Handed::Plain);
-                self.lists[worker].push(handed);
+            if self.clock.steps(records.iter().map(|record| record.time_ns)) {
+                self.count(records);
+                self.list(&block, records);
+            } else {
+                self.hand_out_singly(&block, records)?;
             }
         }
         self.flush(&block)
     }
 
-    #[inline]
-    fn count(&mut self, record: &FrameRecord) {
+    /// Frames among which an hour may turn, or time fall back.
+    fn hand_out_singly(&mut self, block: &Arc<Block>, records: &[FrameRecord]) -> Result<(), WorkerGone> {
+        for record in records {
+            match self.clock.step(record.time_ns) {
+                Step::Within => {}
+                Step::Late => self.counts.late += 1,
+                Step::Crosses => {
+                    self.flush(block)?;
+                    self.turn(record.time_ns)?;
+                }
+            }
+            let record = std::slice::from_ref(record);
+            self.count(record);
+            self.list(block, record);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, records: &[FrameRecord]) {
         let counts = &mut self.counts;
-        counts.received += 1;
-        counts.wire_bytes += u64::from(record.wire_bytes);
-        counts.first_ns = Some(
-            counts
-                .first_ns
-                .map_or(record.time_ns, |first| first.min(record.time_ns)),
-        );
-        counts.last_ns = Some(counts.last_ns.map_or(record.time_ns, |last| last.max(record.time_ns)));
+        counts.received += records.len() as u64;
+        for record in records {
+            counts.wire_bytes += u64::from(record.wire_bytes);
+            counts.first_ns = Some(counts.first_ns.unwrap_or(i64::MAX).min(record.time_ns));
+            counts.last_ns = Some(counts.last_ns.unwrap_or(i64::MIN).max(record.time_ns));
+        }
+    }
+
+    /// Puts frames on their workers' lists, the plain ones decoded.
+    fn list(&mut self, block: &Block, records: &[FrameRecord]) {
+        self.watch.lap(Stage::Dispatch);
+        let mut next = 0;
+        while next < records.len() {
+            let listed = catch_unwind(AssertUnwindSafe(|| {
+                while let Some(record) = records.get(next) {
+                    let handed = decode_plain(block, record, &self.hasher);
+                    let worker = match &handed {
+                        _ if self.lists.len() == 1 => 0,
+                        Handed::Plain(packet) => {
+                            let (low, high) = packet.ends();
+                            self.dispatcher.worker_of(low, high)
+                        }
+                        _ => self.dispatcher.worker(block.frame(record)),
+                    };
+                    self.lists[worker].push(handed);
+                    next += 1;
+                }
+            }));
+            if listed.is_err() {
+                // Decoding is pure. A frame on which it fails by a bug goes to a worker undecoded, which counts it.
+                self.lists[0].push(Handed::Raw(records[next]));
+                next += 1;
+            }
+        }
+        self.watch.lap(Stage::Decode);
     }
 
     /// Sends each worker its share of the block so far.
@@ -496,26 +520,12 @@ impl CaptureLoop {
     }
 }
 
-/// The plain ones among these frames, decoded.
-fn decode_plain(
-    block: &Block,
-    records: &[FrameRecord],
-    hasher: &KeyHasher,
-    decoded: &mut [Option<KeyedPacket>; CHUNK],
-) {
-    let mut next = 0;
-    while next < records.len() {
-        // Decoding is pure. A frame on which it fails by a bug goes to its worker undecoded, which counts it.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            while let Some(record) = records.get(next) {
-                let place = &mut decoded[next];
-                next += 1;
-                *place = None;
-                if let Some(packet) = decode_fast(block.frame(record)) {
-                    *place = Some(KeyedPacket::new(&packet, record.time_ns, record.offset, hasher));
-                }
-            }
-        }));
+/// What a worker is handed of a frame.
+#[inline(always)]
+fn decode_plain(block: &Block, record: &FrameRecord, hasher: &KeyHasher) -> Handed {
+    match decode_fast(block.frame(record)) {
+        Some(packet) => Handed::Plain(KeyedPacket::new(&packet, record.time_ns, record.offset, hasher)),
+        None => Handed::Raw(*record),
     }
 }
 

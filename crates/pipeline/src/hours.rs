@@ -73,6 +73,25 @@ impl HourClock {
         self.step_outside(time_ns)
     }
 
+    /// The same for many packets at once, if all lie in the open hour and none is older than one before it; otherwise nothing is
+    /// done, and `false` says that each must be asked for.
+    #[inline]
+    pub(crate) fn steps(&mut self, times_ns: impl Iterator<Item = i64>) -> bool {
+        // Ascending from a time within the hour: only the last can lie beyond it.
+        let mut newest_ns = self.newest_ns.max(self.start_ns);
+        let mut is_ascending = true;
+        for time_ns in times_ns {
+            is_ascending &= time_ns >= newest_ns;
+            newest_ns = time_ns;
+        }
+        let is_within = is_ascending && newest_ns < self.end_ns;
+        if is_within {
+            self.newest_ns = newest_ns;
+            self.is_behind = false;
+        }
+        is_within
+    }
+
     #[cold]
     fn step_outside(&mut self, time_ns: i64) -> Step {
         if self.run_first_ns.is_none() {
@@ -163,9 +182,12 @@ fn hour_of(time_ns: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const T0: i64 = 1_700_000_000_000_000_000 / HOUR_NS * HOUR_NS;
+    const SECOND: i64 = 1_000_000_000;
 
     #[test]
     fn crossing_closes_and_late_stays_open() {
@@ -228,5 +250,38 @@ mod tests {
         clock.turn(i64::MAX);
         assert_eq!(clock.step(i64::MIN), Step::Late);
         assert!(clock.finish().is_some());
+    }
+
+    /// Times around an hour's end, mostly ascending.
+    fn times() -> impl Strategy<Value = Vec<i64>> {
+        let step_s = prop_oneof![8 => 0i64..400, 1 => -3i64..0, 1 => -4000i64..4000];
+        prop::collection::vec(step_s, 1..200).prop_map(|steps| {
+            steps
+                .into_iter()
+                .scan(T0 + 1000 * SECOND, |time_ns, step_s| {
+                    *time_ns += step_s * SECOND;
+                    Some(*time_ns)
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn many_at_once_are_the_same_as_one_after_the_other(times in times(), at_once in 1usize..40) {
+            let (mut single, mut many) = (HourClock::new(), HourClock::new());
+            let each = |clock: &mut HourClock, time_ns| {
+                if clock.step(time_ns) == Step::Crosses {
+                    clock.turn(time_ns);
+                }
+            };
+            for chunk in times.chunks(at_once) {
+                chunk.iter().for_each(|time_ns| each(&mut single, *time_ns));
+                if !many.steps(chunk.iter().copied()) {
+                    chunk.iter().for_each(|time_ns| each(&mut many, *time_ns));
+                }
+                prop_assert_eq!(format!("{single:?}"), format!("{many:?}"));
+            }
+        }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum Handed {
     Plain(KeyedPacket),
     /// Any other: the worker decodes it, so what an odd frame costs is never the capture thread's time.
     Raw(FrameRecord),
+    /// What a worker leaves in the place of a frame that it counted and that is no packet.
+    Done,
 }
 
 const _: () = assert!(size_of::<Handed>() == size_of::<KeyedPacket>());

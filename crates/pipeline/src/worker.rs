@@ -104,7 +104,7 @@ impl Worker {
         } = batch;
         self.detector.refresh_lists();
         self.detector.answer();
-        self.frames(&block, &frames, counts);
+        self.frames(&block, &mut frames, counts);
         drop(block);
         self.show(counts, before);
         let waited_ns = u64::try_from(handed_over.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -119,20 +119,25 @@ impl Worker {
 
     /// Passes over a chunk: make ready, with lines of the connection table asked for one chunk ahead; then (inside `track`) fetch
     /// the connections, then update all.
-    fn frames(&mut self, block: &Block, handed: &[Handed], counts: &mut WorkerCounts) {
+    fn frames(&mut self, block: &Block, handed: &mut [Handed], counts: &mut WorkerCounts) {
         let mut ready = [Ready::BLANK; CHUNK];
-        let mut ahead = handed.iter();
-        ahead.by_ref().take(CHUNK).for_each(|handed| self.ahead(handed));
-        for chunk in handed.chunks(CHUNK) {
+        let (mut chunk, mut rest) = handed.split_at_mut(handed.len().min(CHUNK));
+        self.ahead(chunk);
+        while !chunk.is_empty() {
             let mut arrived = 0;
             for handed in chunk {
-                if let Some(packet) = self.packet(block, handed, counts) {
-                    let payload = packet.payload(&block.bytes);
-                    ready[arrived] = Ready { packet, payload };
+                if let Handed::Raw(record) = handed {
+                    *handed = self.decoded(block, record, counts);
+                }
+                if let Handed::Plain(packet) = handed {
+                    let bytes = &block.bytes;
+                    ready[arrived] = Ready { packet, bytes };
                     arrived += 1;
                 }
             }
-            ahead.by_ref().take(CHUNK).for_each(|handed| self.ahead(handed));
+            let most = rest.len().min(CHUNK);
+            (chunk, rest) = rest.split_at_mut(most);
+            self.ahead(chunk);
             counts.decoded += arrived as u64;
             let ready = &ready[..arrived];
             if self.watch.is_on() {
@@ -147,22 +152,16 @@ impl Worker {
     }
 
     #[inline]
-    fn ahead(&self, handed: &Handed) {
-        if let Handed::Plain(packet) = handed {
-            self.tracker.ahead(packet);
-        }
-    }
-
-    #[inline]
-    fn packet(&mut self, block: &Block, handed: &Handed, counts: &mut WorkerCounts) -> Option<KeyedPacket> {
-        match handed {
-            Handed::Plain(packet) => Some(*packet),
-            Handed::Raw(record) => self.decoded(block, record, counts),
+    fn ahead(&self, chunk: &[Handed]) {
+        for handed in chunk {
+            if let Handed::Plain(packet) = handed {
+                self.tracker.ahead(packet);
+            }
         }
     }
 
     /// Decodes what the capture thread did not; fragments are given the ports of their datagrams.
-    fn decoded(&mut self, block: &Block, record: &FrameRecord, counts: &mut WorkerCounts) -> Option<KeyedPacket> {
+    fn decoded(&mut self, block: &Block, record: &FrameRecord, counts: &mut WorkerCounts) -> Handed {
         // Decoding is pure, so a bug in it costs one frame.
         match catch_unwind(AssertUnwindSafe(|| decode(block.frame(record)))) {
             Ok(Ok(mut packet)) => {
@@ -171,15 +170,15 @@ impl Worker {
                 }
                 let packet = KeyedPacket::new(&packet, record.time_ns, record.offset, &self.tracker.hasher());
                 self.tracker.ahead(&packet);
-                Some(packet)
+                Handed::Plain(packet)
             }
             Ok(Err(reject)) => {
                 counts.rejects[reject as usize] += 1;
-                None
+                Handed::Done
             }
             Err(_) => {
                 counts.decode_panics += 1;
-                None
+                Handed::Done
             }
         }
     }

@@ -92,8 +92,7 @@ impl Key {
 /// The address whose halves these are.
 #[inline]
 pub(crate) fn address_of(upper: u64, lower: u64) -> Address {
-    let bits = u128::from(upper) << 64 | u128::from(lower);
-    Address::v6(bits.to_be_bytes())
+    Address::of_bits(u128::from(upper) << 64 | u128::from(lower))
 }
 
 /// What an ICMP message is in a conversation.

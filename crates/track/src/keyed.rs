@@ -42,6 +42,25 @@ pub struct KeyedPacket {
 const _: () = assert!(size_of::<KeyedPacket>() == 80 && size_of::<Option<KeyedPacket>>() == 80);
 
 impl KeyedPacket {
+    /// A packet of which nothing is known, for arrays before their first use.
+    pub const BLANK: Self = Self {
+        time_ns: 0,
+        hash: 0,
+        addresses: [0; 4],
+        ports: 0,
+        sequence: 0,
+        ip_bytes: 0,
+        payload_bytes: 0,
+        payload_captured: 0,
+        payload_offset: 0,
+        src_port: 0,
+        dst_port: 0,
+        transport: Transport(0),
+        tcp_flags: 0,
+        fragment: FragmentPlace::Whole,
+        from_high: false,
+    };
+
     /// The packet of a frame that begins at `frame_offset` of the bytes that go with it.
     #[inline(always)]
     pub fn new(packet: &Packet, time_ns: i64, frame_offset: u32, hasher: &KeyHasher) -> Self {
@@ -71,45 +90,31 @@ impl KeyedPacket {
         let [a, b, c, d] = self.addresses;
         (address_of(a, b), address_of(c, d))
     }
-
-    /// The payload that was captured, in the bytes that go with the packet.
-    #[inline]
-    pub fn payload<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        let start = self.payload_offset as usize;
-        let end = start.saturating_add(self.payload_captured as usize).min(bytes.len());
-        bytes.get(start..end).unwrap_or_default()
-    }
 }
 
-/// A packet with its payload: what [`crate::Tracker::take`] takes.
+/// A packet with the bytes it is of: what [`crate::Tracker::take`] takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready<'a> {
     /// The packet.
-    pub packet: KeyedPacket,
-    /// What was captured of its payload.
-    pub payload: &'a [u8],
+    pub packet: &'a KeyedPacket,
+    /// Bytes that its payload lies in.
+    pub bytes: &'a [u8],
 }
 
-impl Ready<'static> {
+impl<'a> Ready<'a> {
     /// A packet of which nothing is known, for arrays before their first use.
     pub const BLANK: Self = Self {
-        packet: KeyedPacket {
-            time_ns: 0,
-            hash: 0,
-            addresses: [0; 4],
-            ports: 0,
-            sequence: 0,
-            ip_bytes: 0,
-            payload_bytes: 0,
-            payload_captured: 0,
-            payload_offset: 0,
-            src_port: 0,
-            dst_port: 0,
-            transport: Transport(0),
-            tcp_flags: 0,
-            fragment: FragmentPlace::Whole,
-            from_high: false,
-        },
-        payload: &[],
+        packet: &KeyedPacket::BLANK,
+        bytes: &[],
     };
+
+    /// What was captured of its payload.
+    #[inline]
+    pub fn payload(&self) -> &'a [u8] {
+        let start = self.packet.payload_offset as usize;
+        let end = start
+            .saturating_add(self.packet.payload_captured as usize)
+            .min(self.bytes.len());
+        self.bytes.get(start..end).unwrap_or_default()
+    }
 }

@@ -4,7 +4,7 @@
 //! packet, which would touch two neighbours in cold memory each time, but when its place is older than an eighth of its
 //! timeout ([`MOVE_SHARE`]); so places are true to an eighth, and leaving by silence waits that much longer.
 
-use crate::slab::{NONE, Slab};
+use crate::slab::{Connection, NONE, Slab};
 use crate::{Class, Settings};
 
 /// A connection's place may be older than its newest packet by this part of its timeout.
@@ -74,12 +74,17 @@ impl Queues {
         }
     }
 
+    /// Whether a packet now must renew the place of this connection, if its class stays.
+    #[inline]
+    pub(crate) fn is_overdue(&self, connection: &Connection, now_ns: i64) -> bool {
+        now_ns.saturating_sub(connection.queued_ns) > self.queues[connection.class as usize].move_ns
+    }
+
     /// After a packet: the place of a connection that is now of this class.
     #[inline]
     pub(crate) fn touch(&mut self, slab: &mut Slab, slot: u32, class: Class, now_ns: i64) {
         let connection = slab.connection(slot);
-        let age_ns = now_ns.saturating_sub(connection.queued_ns);
-        if class != connection.class || age_ns > self.queues[class as usize].move_ns {
+        if class != connection.class || self.is_overdue(connection, now_ns) {
             self.unlink(slab, slot);
             slab.connection_mut(slot).class = class;
             self.push(slab, slot, now_ns);

@@ -73,7 +73,21 @@ impl Ends {
     }
 
     /// The states after a packet with these flags from one side.
-    pub(crate) fn after(mut self, from_originator: bool, flags: u8, payload_bytes: u32) -> Self {
+    #[inline]
+    pub(crate) fn after(self, from_originator: bool, flags: u8, payload_bytes: u32) -> Self {
+        let own = if from_originator {
+            self.originator
+        } else {
+            self.responder
+        };
+        // Nearly all packets: without a control flag only the first one of a side changes something.
+        if flags & (SYN | FIN | RST) == 0 && own != End::Inactive {
+            return self;
+        }
+        self.after_control(from_originator, flags, payload_bytes)
+    }
+
+    fn after_control(mut self, from_originator: bool, flags: u8, payload_bytes: u32) -> Self {
         let (own, peer) = if from_originator {
             (&mut self.originator, &mut self.responder)
         } else {

@@ -38,6 +38,8 @@ pub struct Tracker {
     index: Index,
     slab: Slab,
     queues: Queues,
+    /// Of each [`Class`], in their order.
+    timeouts_ns: [i64; Class::ALL.len()],
     application: Application,
     counters: Counters,
     /// The newest packet time, or what was told to [`Tracker::advance`].
@@ -64,6 +66,7 @@ impl Tracker {
             index: Index::new(settings.connections),
             slab: Slab::new(settings.connections),
             queues: Queues::new(&settings),
+            timeouts_ns: Class::ALL.map(|class| class.timeout_ns(&settings)),
             application: Application::new(settings.payload_buffers),
             counters: Counters::default(),
             now_ns: i64::MIN,
@@ -79,13 +82,16 @@ impl Tracker {
 
     /// Takes packets, in order, and tells the sink all that follows from them.
     pub fn batch(&mut self, arrivals: &[Arrival<'_>], sink: &mut impl Sink) {
-        let mut ready = [Ready::BLANK; CHUNK];
+        let mut packets = [KeyedPacket::BLANK; CHUNK];
         for chunk in arrivals.chunks(CHUNK) {
-            for (ready, arrival) in ready.iter_mut().zip(chunk) {
-                let packet = KeyedPacket::new(&arrival.packet, arrival.time_ns, 0, &self.hasher);
-                let payload = packet.payload(arrival.frame);
-                *ready = Ready { packet, payload };
-                self.ahead(&packet);
+            for (packet, arrival) in packets.iter_mut().zip(chunk) {
+                *packet = KeyedPacket::new(&arrival.packet, arrival.time_ns, 0, &self.hasher);
+                self.ahead(packet);
+            }
+            let mut ready = [Ready::BLANK; CHUNK];
+            for ((ready, packet), arrival) in ready.iter_mut().zip(&packets).zip(chunk) {
+                let bytes = arrival.frame;
+                *ready = Ready { packet, bytes };
             }
             self.take(&ready[..chunk.len()], sink);
         }
@@ -158,13 +164,13 @@ impl Tracker {
             return;
         }
         let Some(slot) = hint else {
-            return prefetch::fetch_head(arrival.payload);
+            return prefetch::fetch_head(arrival.payload());
         };
         let connection = self.slab.connection(slot);
         let breaks_silence = arrival.packet.time_ns.saturating_sub(connection.burst_ns) >= BURST_GAP_NS;
         let is_read = connection.application != application::DONE;
         if is_read || connection.marks & application::RESPONDER_DONE == 0 {
-            prefetch::fetch_head(arrival.payload);
+            prefetch::fetch_head(arrival.payload());
         }
         if breaks_silence || is_read {
             sink.ahead(connection.tag);
@@ -172,7 +178,7 @@ impl Tracker {
     }
 
     fn packet(&mut self, arrival: &Ready<'_>, hint: Option<u32>, sink: &mut impl Sink) {
-        let packet = &arrival.packet;
+        let packet = arrival.packet;
         self.counters.packets += 1;
         self.tell_time(packet.time_ns, sink);
         let found = self.find(packet, hint);
@@ -249,7 +255,7 @@ impl Tracker {
     #[inline]
     fn is_silent(&self, slot: u32, time_ns: i64) -> bool {
         let connection = self.slab.connection(slot);
-        time_ns.saturating_sub(connection.last_ns) > connection.class.timeout_ns(&self.settings)
+        time_ns.saturating_sub(connection.last_ns) > self.timeouts_ns[connection.class as usize]
     }
 
     /// Whether a SYN is a repetition, a belated one or one half of a simultaneous opening. Any other is a new
@@ -302,8 +308,9 @@ impl Tracker {
     /// Counts the packet, and tells it and what it brought.
     #[inline]
     fn update(&mut self, slot: u32, arrival: &Ready<'_>, sink: &mut impl Sink) {
-        let packet = &arrival.packet;
+        let packet = arrival.packet;
         let connection = self.slab.connection_mut(slot);
+        let ends_before = connection.ends;
         let from_originator = connection.is_originator(packet.from_high);
         let side = usize::from(!from_originator);
         // Out of order by less than a timeout: it happened, for this connection, no earlier than the packet before.
@@ -313,6 +320,7 @@ impl Tracker {
         connection.payload_bytes[side] += u64::from(packet.payload_bytes);
         connection.ip_bytes[side] += u64::from(packet.ip_bytes);
         sink.packet(connection.tag, from_originator, time_ns, packet.ip_bytes);
+        let is_overdue = self.queues.is_overdue(connection, self.now_ns);
 
         let control = has_control(packet);
         let (is_new, offset) = if control {
@@ -321,6 +329,9 @@ impl Tracker {
         } else {
             (packet.payload_bytes > 0, 0)
         };
+        // Once answered it stays what it is while its ends do.
+        let is_settled =
+            matches!(connection.class, Class::Tcp | Class::Udp | Class::Icmp) && connection.ends == ends_before;
         if packet.payload_bytes > 0 && packet.fragment != FragmentPlace::Later {
             let is_wanted = if from_originator {
                 connection.application != application::DONE
@@ -332,7 +343,7 @@ impl Tracker {
                     sequence: packet.sequence,
                     offset,
                     is_new,
-                    bytes: arrival.payload,
+                    bytes: arrival.payload(),
                     wire_bytes: packet.payload_bytes,
                 };
                 let side = if from_originator {
@@ -346,8 +357,10 @@ impl Tracker {
                 self.burst(slot, packet.payload_bytes, time_ns, sink);
             }
         }
-        let class = Class::of(self.slab.connection(slot));
-        self.queues.touch(&mut self.slab, slot, class, self.now_ns);
+        if is_overdue || !is_settled {
+            let class = Class::of(self.slab.connection(slot));
+            self.queues.touch(&mut self.slab, slot, class, self.now_ns);
+        }
     }
 
     /// Lets the application layer see a payload.

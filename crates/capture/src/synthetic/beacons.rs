@@ -75,7 +75,7 @@ fn servers(scenario: &Scenario, index: usize, v6: bool) -> Vec<Address> {
 }
 
 fn neighbour(address: Address, step: u8) -> Address {
-    let mut octets = *address.octets();
+    let mut octets = address.octets();
     octets[15] = octets[15].wrapping_add(step);
     Address::v6(octets)
 }

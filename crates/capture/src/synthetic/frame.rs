@@ -136,7 +136,7 @@ fn ethernet(out: &mut Vec<u8>, segment: &Segment, tag: Option<u16>) {
     let octets = flow.inside.octets();
     // Locally administered addresses: the host's from its IP address, the gateway's fixed.
     let host = [0x02, 0x10, octets[12], octets[13], octets[14], octets[15]];
-    let gateway = match *flow.outside.octets() {
+    let gateway = match flow.outside.octets() {
         // RFC 1112 section 6.4: the low 23 bits of a multicast group.
         [.., 224..=239, b, c, d] if flow.outside.is_v4() => [0x01, 0x00, 0x5e, b & 0x7f, c, d],
         _ => [0x02, 0, 0, 0, 0, 0x01],
@@ -190,8 +190,8 @@ fn ip(out: &mut Vec<u8>, segment: &Segment) {
         out.extend_from_slice(&[0x60, 0, 0, 0]);
         out.extend_from_slice(&(length as u16).to_be_bytes());
         out.extend_from_slice(&[flow.transport.0, hops]);
-        out.extend_from_slice(src.octets());
-        out.extend_from_slice(dst.octets());
+        out.extend_from_slice(&src.octets());
+        out.extend_from_slice(&dst.octets());
     }
     let start = out.len();
     let checksum_at = match flow.transport {

@@ -63,7 +63,7 @@ pub(super) fn dns_answer(query: &[u8], question: Question, addresses: &[Address]
     };
     match question {
         Question::A => addresses.iter().for_each(|address| record(&address.octets()[12..])),
-        Question::Aaaa => addresses.iter().for_each(|address| record(address.octets())),
+        Question::Aaaa => addresses.iter().for_each(|address| record(&address.octets())),
         Question::Txt => {
             let text = &text[..text.len().min(255)];
             let mut data = vec![text.len() as u8];

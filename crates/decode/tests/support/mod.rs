@@ -67,9 +67,9 @@ pub(crate) fn ipv6(tag: u8, next: u8, inside: &[u8]) -> Vec<u8> {
     let length = (inside.len() as u16).to_be_bytes();
     let (src, dst) = ends_6(tag);
     [
-        &[0x60, 0, 0, 0, length[0], length[1], next, 64],
-        src.octets().as_slice(),
-        dst.octets(),
+        &[0x60, 0, 0, 0, length[0], length[1], next, 64][..],
+        &src.octets(),
+        &dst.octets(),
         inside,
     ]
     .concat()

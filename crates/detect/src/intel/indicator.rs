@@ -163,7 +163,7 @@ pub(crate) fn ja4(text: &str) -> Option<Ja4> {
 
 /// The value of a network that somebody can serve from.
 fn served(bits: u128, prefix: u8) -> Result<Value, Refusal> {
-    let address = Address::v6(bits.to_be_bytes());
+    let address = Address::of_bits(bits);
     let narrowest = if address.is_v4() && prefix >= 96 { 96 + 8 } else { 16 };
     if prefix < narrowest {
         return Err(Refusal::TooWide);
@@ -239,7 +239,7 @@ mod tests {
     fn said(text: &str) -> String {
         match Indicator::parse(text) {
             Ok(Indicator { value, port }) => match value {
-                Value::Network(bits, prefix) => format!("{}/{prefix}:{port}", Address::v6(bits.to_be_bytes())),
+                Value::Network(bits, prefix) => format!("{}/{prefix}:{port}", Address::of_bits(bits)),
                 Value::Domain(name) => format!("{name}:{port}"),
                 Value::Ja4(ja4) => format!("{ja4}:{port}"),
             },
@@ -307,7 +307,7 @@ mod tests {
             let address = std::net::Ipv4Addr::from(bits);
             match Indicator::parse(&format!("{address}:{port}")) {
                 Ok(Indicator { value: Value::Network(found, 128), port: at }) => {
-                    prop_assert_eq!(Address::v6(found.to_be_bytes()), Address::from(IpAddr::V4(address)));
+                    prop_assert_eq!(Address::of_bits(found), Address::from(IpAddr::V4(address)));
                     prop_assert_eq!(at, port);
                 }
                 other => prop_assert_eq!(other, Err(Refusal::NoServer)),

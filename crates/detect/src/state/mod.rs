@@ -311,7 +311,7 @@ impl Detector {
         for reached in self.seen.destinations.iter().filter(|reached| wanted(reached.hosts())) {
             let service = self.seen.service(reached);
             let service = service.map(|key| {
-                let address = Address::v6(key.bits.to_be_bytes());
+                let address = Address::of_bits(key.bits);
                 (address, key.port, Transport(key.transport))
             });
             section.entry(Tag::Destination, |out| {
