@@ -136,6 +136,12 @@ pub(crate) fn append(flags: &AllowAddFlags) -> Result<String, Failure> {
     };
     let after = format!("{before}{gap}{}", table(flags));
     let rules = parse(&after).map_err(|error| Failure::usage(format!("{error}; nothing was added")))?;
+    if let Some((new, there)) = rules.rules().split_last()
+        && let Some(same) = there.iter().find(|rule| rule.covers(new))
+    {
+        let (text, reason) = (clean(same.text()), clean(same.reason()));
+        return Ok(format!("{name}: {text} is there already ({reason}); nothing was added"));
+    }
     replace(&path, &after).map_err(|error| Failure::failed(format!("{name}: {error}; nothing was added")))?;
     let last = rules.rules().last().map(|rule| clean(rule.text())).unwrap_or_default();
     Ok(format!(
@@ -232,6 +238,28 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert!(error.contains(words), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_is_there_is_not_added_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("allow.toml");
+        let add = |server: &str, expires: Option<&str>| {
+            append(&AllowAddFlags {
+                server: Some(server.to_owned()),
+                reason: "ours".to_owned(),
+                expires: expires.map(str::to_owned),
+                allowlist: Some(file.clone()),
+                ..AllowAddFlags::default()
+            })
+            .unwrap()
+        };
+        assert!(add("192.0.2.1", Some("2027-01-31")).contains("added"));
+        assert!(add("192.0.2.1", Some("2027-01-01")).contains("there already (ours)"));
+        assert!(add("192.0.2.1", None).contains("added"), "it lasts longer");
+        assert!(add("192.0.2.1", Some("2027-01-31")).contains("there already"));
+        assert!(add("192.0.2.2", None).contains("added"));
+        assert_eq!(read(&file).unwrap().rules().len(), 3);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use balefire_detect::Home;
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{ConfigCommand, SettingFlags};
+use crate::service::refuse;
 use crate::settings::Settings;
 use crate::{lists, output, plan, read};
 
@@ -44,6 +45,7 @@ fn check(flags: &SettingFlags) -> Result<(), Failure> {
     let settings = Settings::load(flags)?;
     let countries = plan::countries(&settings)?;
     let home = settings.home(&[])?;
+    refuse::unusable(&settings)?;
     let loaded = lists::load(&settings)?;
     loaded.remarks.iter().for_each(|remark| output::remark(remark));
     // An empty input compiles the filter and reads nothing.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use balefire_detect::{Address, Class, ControlServer, State, Summary, Transport};
+use balefire_detect::{Class, ControlServer, State, Summary};
 use balefire_pipeline::{Observer, PipelineError, Snapshot};
 use balefire_report::{
     HourFiles, LiveQueue, LiveRow, Style, Written, live_header, live_news, live_row, rfc3339, thousands,
@@ -16,6 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::keep::Keeper;
 use crate::output;
 use crate::service::Attendant;
+use crate::service::beside::{Beside, ServerKey, key};
 use crate::top::Shown;
 
 /// Rows of live figures under one heading.
@@ -49,7 +50,7 @@ pub(crate) struct Console<'a> {
     /// A tap goes on when an hour cannot be written; a file does not, it can be read again.
     goes_on: bool,
     /// Class of the servers that were told of, so that each is told of once per class.
-    told: BTreeMap<(Address, u16, Transport, Option<String>), Class>,
+    told: BTreeMap<ServerKey, Class>,
     written: [u64; 4],
     not_written: u64,
     started: Instant,
@@ -96,6 +97,17 @@ impl<'a> Console<'a> {
     /// Tells another of everything, too.
     pub(crate) fn attend(&mut self, attendant: Box<dyn Attendant>) {
         self.attendants.push(attendant);
+    }
+
+    /// Knows what was told before a restart.
+    pub(crate) fn remember(&mut self, beside: &[u8]) {
+        self.told = Beside::read(beside).lines();
+        if !self.told.is_empty() {
+            output::remark(&format!(
+                "control servers told of before the restart, and not again: {}",
+                thousands(self.told.len() as u64)
+            ));
+        }
     }
 
     /// Shows the run on the whole terminal, in place of rows.
@@ -159,8 +171,7 @@ impl<'a> Console<'a> {
             if self.told.len() >= MOST_TOLD {
                 self.told.clear();
             }
-            let name = server.behind_relay.then(|| server.names.first().cloned()).flatten();
-            let key = (server.address, server.port, server.transport, name);
+            let key = key(server);
             if self.told.get(&key).is_none_or(|class| *class < server.class) {
                 self.told.insert(key, server.class);
                 output::figures(&live_news(server, output::stderr_style()));
@@ -244,6 +255,9 @@ impl Observer for Console<'_> {
     }
 
     fn state(&mut self, mut state: State) {
+        let mut beside = Beside::read(&state.beside);
+        beside.set_lines(&self.told);
+        state.beside = beside.written();
         for attendant in &mut self.attendants {
             attendant.state(&mut state);
         }

@@ -110,7 +110,7 @@ pub(crate) struct AllowlistFlags {
     pub(crate) config: Option<PathBuf>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct AllowAddFlags {
     /// The server: an address, a network, or a domain (with everything below it).
     #[arg(value_name = "SERVER")]

@@ -454,6 +454,11 @@ impl Settings {
                 suspected.0, probable.0
             )));
         }
+        if self.home.networks.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Failure::usage(
+                "home.networks names no network, so nothing would be inside; name some, or leave it out for the private ranges",
+            ));
+        }
         self.table_limits().map(drop)
     }
 }
@@ -531,6 +536,8 @@ mod tests {
         };
         settings.apply(&thresholds).unwrap();
         assert!(settings.check().is_err());
+        let empty: Settings = toml::from_str("[home]\nnetworks = []\n").unwrap();
+        assert!(empty.check().unwrap_err().to_string().contains("no network"));
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub fn interface_addresses(name: &str) -> Result<Vec<InterfaceAddress>, CaptureE
 fn list() -> Result<Vec<Device>, CaptureError> {
     Device::list().map_err(|error| CaptureError::Interface {
         interface: "list of interfaces".to_owned(),
-        reason: explain(&error),
+        reason: explain(&error, "any"),
     })
 }
 
@@ -74,7 +74,7 @@ fn report(device: Device) -> InterfaceReport {
         up: device.flags.is_up(),
         running: device.flags.is_running(),
         loopback: device.flags.is_loopback(),
-        refused: opened.err().map(|error| explain(&error)),
+        refused: opened.err().map(|error| explain(&error, &device.name)),
         description: device.desc,
         name: device.name,
     }

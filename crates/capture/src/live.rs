@@ -7,6 +7,7 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use balefire_decode::LinkType;
 use pcap::{Active, Capture, Precision, Stat};
@@ -124,7 +125,7 @@ impl LiveSource {
     pub fn open(interface: &str, options: &LiveOptions) -> Result<Self, CaptureError> {
         let refused = |error: pcap::Error| CaptureError::Interface {
             interface: interface.to_owned(),
-            reason: explain(&error),
+            reason: explain(&error, interface),
         };
         let snaplen = options.snaplen_bytes.clamp(64, MAX_FRAME_BYTES as u32);
         let nanoseconds = has_nanoseconds(interface);
@@ -195,7 +196,7 @@ impl LiveSource {
     fn lost(&self, error: &pcap::Error) -> CaptureError {
         CaptureError::Interface {
             interface: self.interface.clone(),
-            reason: explain(error),
+            reason: explain(error, &self.interface),
         }
     }
 
@@ -231,7 +232,14 @@ impl LiveSource {
     }
 
     /// Waits for a frame; whether one may be there.
-    fn wait(&self) -> Result<bool, CaptureError> {
+    fn wait(&mut self) -> Result<bool, CaptureError> {
+        let begun = Instant::now();
+        let woken = self.poll();
+        self.counters.waited_ns += u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        woken
+    }
+
+    fn poll(&self) -> Result<bool, CaptureError> {
         let seconds = i64::from(self.poll_timeout_ms / 1_000);
         let nanoseconds = i64::from(self.poll_timeout_ms % 1_000) * 1_000_000;
         let timeout = Timespec {
@@ -394,13 +402,15 @@ fn text(error: &pcap::Error) -> String {
 }
 
 /// libpcap's reason, and what mends it where that is known.
-pub(crate) fn explain(error: &pcap::Error) -> String {
+pub(crate) fn explain(error: &pcap::Error, interface: &str) -> String {
     let reason = text(error);
     let known = reason.to_ascii_lowercase();
     if known.contains("permi") || known.contains("not permitted") {
         format!("{reason}; {MEND_PERMISSION}")
     } else if known.contains("no such device") || known.contains("doesn't exist") {
         format!("{reason}; `balefire interfaces` lists what is there")
+    } else if known.contains("not up") || known.contains("is down") || known.contains("went down") {
+        format!("{reason}; ip link set {interface} up")
     } else {
         reason
     }
@@ -426,10 +436,12 @@ mod tests {
 
     #[test]
     fn reasons_carry_what_mends_them() {
-        let explained = |reason: &str| explain(&pcap::Error::PcapError(reason.to_owned()));
+        let explained = |reason: &str| explain(&pcap::Error::PcapError(reason.to_owned()), "eth9");
         assert!(explained("socket: Operation not permitted").ends_with("$(command -v balefire)"));
         assert!(explained("eth9: You don't have permission to capture").contains("setcap"));
         assert!(explained("eth9: No such device exists").contains("balefire interfaces"));
+        assert!(explained("eth9: That device is not up").ends_with("; ip link set eth9 up"));
+        assert!(explained("The interface is down").ends_with("; ip link set eth9 up"));
         assert_eq!(explained("odd\n"), "odd");
     }
 

@@ -80,6 +80,8 @@ pub struct SourceCounters {
     pub input_bytes: u64,
     /// Input bytes in all, 0 where unknown (standard input, live).
     pub input_bytes_total: u64,
+    /// Nanoseconds that [`Source::fill`] slept for want of frames, where the source knows.
+    pub waited_ns: u64,
 }
 
 /// Why a source could not be opened or went away.

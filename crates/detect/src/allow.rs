@@ -143,6 +143,20 @@ impl AllowRule {
         self.expires_ns
     }
 
+    /// Whether it hides all that the other hides, by the same fields and for as long.
+    pub fn covers(&self, other: &Self) -> bool {
+        let fields = |rule: &Self| Self {
+            text: String::new(),
+            reason: String::new(),
+            expires_ns: None,
+            ..rule.clone()
+        };
+        let lasts = self
+            .expires_ns
+            .is_none_or(|expires_ns| other.expires_ns.is_some_and(|other_ns| other_ns <= expires_ns));
+        lasts && fields(self) == fields(other)
+    }
+
     pub(crate) fn ja4(&self) -> Option<Ja4> {
         self.ja4
     }

@@ -5,18 +5,16 @@
 //! addresses that choose the worker, but for plain ones: those it decodes, as their headers are in this core's cache and the
 //! worker is what a file waits for.
 
+mod hand_out;
+
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use balefire_capture::{
-    BLOCK_BYTES, Block, CaptureError, Damage, Fill, FrameRecord, KernelCounters, Source, SourceCounters,
-};
-use balefire_decode::decode_fast;
-use balefire_detect::Gap;
-use balefire_track::{KeyHasher, KeyedPacket};
+use balefire_capture::{BLOCK_BYTES, CaptureError, Damage, Fill, KernelCounters, Source, SourceCounters};
+use balefire_detect::{Gap, Period};
+use balefire_track::KeyHasher;
 use crossbeam::channel::Sender;
 use crossbeam::queue::ArrayQueue;
 use crossbeam::sync::Parker;
@@ -24,9 +22,9 @@ use crossbeam::sync::Parker;
 use crate::collector::Report;
 use crate::dispatch::Dispatcher;
 use crate::gauges::Gauges;
-use crate::hours::{EDGE_TOLERANCE_NS, HourClock, Step};
+use crate::hours::{EDGE_TOLERANCE_NS, HourClock};
 use crate::profile::{Stage, Watch};
-use crate::queue::{Batch, BlockPool, Handed, HourMark, Lane, Message};
+use crate::queue::{BlockPool, Handed, HourMark, Lane, Message};
 
 /// How often kernel and interface losses are read.
 const KERNEL_PERIOD: Duration = Duration::from_secs(1);
@@ -38,9 +36,6 @@ const NAP: Duration = Duration::from_millis(20);
 /// three quarters full: a queue has room for blocks, not bytes, and a slow worker would lose frames behind a few kilobytes.
 /// At 10 Gbit/s the ring takes 1.2 MB and 12 MB in these times.
 const GATHER: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
-
-/// Frames decoded together.
-const CHUNK: usize = 64;
 
 /// What the capture thread counted in the open hour.
 #[derive(Clone, Debug, Default)]
@@ -191,20 +186,21 @@ impl CaptureLoop {
             let index = self.free_block()?;
             let Some(block) = self.pool.fill(index) else { continue };
             block.clear();
-            let asleep = Instant::now();
+            let (begun, waited_before_ns) = (Instant::now(), self.source.counters().waited_ns);
             self.watch.lap(Stage::Dispatch);
             let fill = self.source.fill(block).map_err(Ended::Source)?;
             self.watch
                 .lap(if fill == Fill::Idle { Stage::Wait } else { Stage::Read });
+            self.idle_ns += match fill {
+                // A silent tap waits inside the source.
+                Fill::Idle => nanoseconds(begun.elapsed()),
+                Fill::Frames | Fill::End => self.source.counters().waited_ns - waited_before_ns,
+            };
             self.hand_out(index)?;
             self.show();
             match fill {
                 Fill::Frames => {}
-                Fill::Idle => {
-                    // A silent tap waits inside the source.
-                    self.idle_ns += u64::try_from(asleep.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                    self.close_silent_hour()?;
-                }
+                Fill::Idle => self.close_silent_hour()?,
                 Fill::End => return Ok(()),
             }
             if self.live {
@@ -223,7 +219,9 @@ impl CaptureLoop {
             return;
         }
         self.watch.lap(Stage::Dispatch);
+        let asleep = Instant::now();
         std::thread::sleep(GATHER[usize::from(fullest > 2)]);
+        self.idle_ns += nanoseconds(asleep.elapsed());
         self.watch.lap(Stage::Wait);
     }
 
@@ -234,97 +232,6 @@ impl CaptureLoop {
             }
             self.wait()?;
         }
-    }
-
-    /// Hands every frame of a filled block to its worker, with the hour marks between them.
-    fn hand_out(&mut self, index: usize) -> Result<(), WorkerGone> {
-        let block = Arc::clone(self.pool.share(index));
-        for records in block.frames.chunks(CHUNK) {
-            if self.clock.steps(records.iter().map(|record| record.time_ns)) {
-                self.count(records);
-                self.list(&block, records);
-            } else {
-                self.hand_out_singly(&block, records)?;
-            }
-        }
-        self.flush(&block)
-    }
-
-    /// Frames among which an hour may turn, or time fall back.
-    fn hand_out_singly(&mut self, block: &Arc<Block>, records: &[FrameRecord]) -> Result<(), WorkerGone> {
-        for record in records {
-            match self.clock.step(record.time_ns) {
-                Step::Within => {}
-                Step::Late => self.counts.late += 1,
-                Step::Crosses => {
-                    self.flush(block)?;
-                    self.turn(record.time_ns)?;
-                }
-            }
-            let record = std::slice::from_ref(record);
-            self.count(record);
-            self.list(block, record);
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, records: &[FrameRecord]) {
-        let counts = &mut self.counts;
-        counts.received += records.len() as u64;
-        for record in records {
-            counts.wire_bytes += u64::from(record.wire_bytes);
-            counts.first_ns = Some(counts.first_ns.unwrap_or(i64::MAX).min(record.time_ns));
-            counts.last_ns = Some(counts.last_ns.unwrap_or(i64::MIN).max(record.time_ns));
-        }
-    }
-
-    /// Puts frames on their workers' lists, the plain ones decoded.
-    fn list(&mut self, block: &Block, records: &[FrameRecord]) {
-        self.watch.lap(Stage::Dispatch);
-        let mut next = 0;
-        while next < records.len() {
-            let listed = catch_unwind(AssertUnwindSafe(|| {
-                while let Some(record) = records.get(next) {
-                    let handed = decode_plain(block, record, &self.hasher);
-                    let worker = match &handed {
-                        _ if self.lists.len() == 1 => 0,
-                        Handed::Plain(packet) => {
-                            let (low, high) = packet.ends();
-                            self.dispatcher.worker_of(low, high)
-                        }
-                        _ => self.dispatcher.worker(block.frame(record)),
-                    };
-                    self.lists[worker].push(handed);
-                    next += 1;
-                }
-            }));
-            if listed.is_err() {
-                // Decoding is pure. A frame on which it fails by a bug goes to a worker undecoded, which counts it.
-                self.lists[0].push(Handed::Raw(records[next]));
-                next += 1;
-            }
-        }
-        self.watch.lap(Stage::Decode);
-    }
-
-    /// Sends each worker its share of the block so far.
-    fn flush(&mut self, block: &Arc<Block>) -> Result<(), WorkerGone> {
-        for worker in 0..self.lists.len() {
-            if self.lists[worker].is_empty() {
-                continue;
-            }
-            // The last one back is the next one used: lists grow to the largest block they ever held, and in turns all would.
-            self.empty.extend(std::iter::from_fn(|| self.spare.pop()));
-            let empty = self.empty.pop().unwrap_or_default();
-            let frames = std::mem::replace(&mut self.lists[worker], empty);
-            let batch = Batch {
-                block: Arc::clone(block),
-                frames,
-                handed_over: Instant::now(),
-            };
-            self.send(worker, Message::Frames(batch))?;
-        }
-        Ok(())
     }
 
     fn send(&mut self, worker: usize, message: Message) -> Result<(), WorkerGone> {
@@ -395,6 +302,10 @@ impl CaptureLoop {
             self.read_kernel(true);
         }
         let period = self.clock.turn(time_ns);
+        self.end_open_hour(period)
+    }
+
+    fn end_open_hour(&mut self, period: Period) -> Result<(), WorkerGone> {
         self.end_hour(HourMark {
             number: self.hour,
             period,
@@ -436,19 +347,24 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Packet time stands still on a silent tap; its hour ends by the wall clock, a little late.
+    /// Packet time stands still on a silent tap; its hours begin and end by the wall clock, the end a little late.
     fn close_silent_hour(&mut self) -> Result<(), WorkerGone> {
-        let Some(end_ns) = self.clock.open_hour_end_ns() else {
+        if !self.live {
             return Ok(());
-        };
+        }
         let now_ns = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |now| now.as_nanos() as i64);
-        if self.live && now_ns >= end_ns.saturating_add(self.lateness_ns) {
-            self.turn(now_ns)
-        } else {
-            Ok(())
+        let Some(end_ns) = self.clock.open_hour_end_ns() else {
+            self.clock.begin_silent(now_ns);
+            return Ok(());
+        };
+        if now_ns < end_ns.saturating_add(self.lateness_ns) {
+            return Ok(());
         }
+        self.read_kernel(true);
+        let period = self.clock.turn_silent(now_ns);
+        self.end_open_hour(period)
     }
 
     /// Ends the last hour and the workers. Even a tap waits here: nothing more is captured.
@@ -482,7 +398,7 @@ impl CaptureLoop {
         let asleep = Instant::now();
         self.parker.park_timeout(NAP);
         self.gauges.capture.beats.fetch_add(1, Relaxed);
-        self.idle_ns += u64::try_from(asleep.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.idle_ns += nanoseconds(asleep.elapsed());
         self.watch.lap(Stage::Wait);
     }
 
@@ -520,16 +436,11 @@ impl CaptureLoop {
     }
 }
 
-/// What a worker is handed of a frame.
-#[inline(always)]
-fn decode_plain(block: &Block, record: &FrameRecord, hasher: &KeyHasher) -> Handed {
-    match decode_fast(block.frame(record)) {
-        Some(packet) => Handed::Plain(KeyedPacket::new(&packet, record.time_ns, record.offset, hasher)),
-        None => Handed::Raw(*record),
-    }
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The same, as the hour's record has it.
+/// A gap as the hour's record has it.
 fn as_told(gap: balefire_capture::Gap) -> Gap {
     let balefire_capture::Gap {
         interface,

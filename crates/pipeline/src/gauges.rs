@@ -199,6 +199,7 @@ impl Gauges {
             filtered: capture.filtered.load(Relaxed),
             input_bytes: capture.input_bytes.load(Relaxed),
             input_bytes_total: capture.input_bytes_total.load(Relaxed),
+            ..SourceCounters::default()
         }
     }
 

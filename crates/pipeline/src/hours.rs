@@ -98,6 +98,7 @@ impl HourClock {
             self.run_first_ns = Some(time_ns);
             self.first_hour_ns = hour_of(time_ns);
             self.open(time_ns);
+            self.newest_ns = time_ns;
             return Step::Within;
         }
         if time_ns < self.start_ns {
@@ -120,26 +121,42 @@ impl HourClock {
         std::mem::take(&mut self.steps)
     }
 
-    /// Closes the open hour and opens the one of `time_ns`; returns the closed one.
+    /// Closes the open hour and opens the one of a packet's `time_ns`; returns the closed one.
     pub(crate) fn turn(&mut self, time_ns: i64) -> Period {
-        let closed = self.period(false);
-        self.open(time_ns);
+        let closed = self.turn_silent(time_ns);
+        self.newest_ns = self.newest_ns.max(time_ns);
         closed
     }
 
-    /// Closes the open hour at the end of the run; `None` if there was no packet.
+    /// The same by the wall clock, which says nothing of packets.
+    pub(crate) fn turn_silent(&mut self, now_ns: i64) -> Period {
+        let closed = self.period(false);
+        self.open(now_ns);
+        closed
+    }
+
+    /// Opens the first hour by the wall clock, if no packet has: it is watched from then on.
+    pub(crate) fn begin_silent(&mut self, now_ns: i64) {
+        if self.run_first_ns.is_none() {
+            self.run_first_ns = Some(now_ns);
+            self.first_hour_ns = hour_of(now_ns);
+            self.open(now_ns);
+        }
+    }
+
+    /// Closes the open hour at the end of the run; `None` if none was opened.
     pub(crate) fn finish(&self) -> Option<Period> {
         self.run_first_ns.map(|_| self.period(true))
     }
 
-    /// End of the open hour, `None` before the first packet.
+    /// End of the open hour, `None` while none is open.
     pub(crate) fn open_hour_end_ns(&self) -> Option<i64> {
         self.run_first_ns.map(|_| self.end_ns)
     }
 
     /// Newest packet time, `None` before the first packet.
     pub(crate) fn newest_ns(&self) -> Option<i64> {
-        self.run_first_ns.map(|_| self.newest_ns)
+        (self.newest_ns != i64::MIN).then_some(self.newest_ns)
     }
 
     /// Hours opened so far, and hours from the first to the open one.
@@ -155,7 +172,6 @@ impl HourClock {
     fn open(&mut self, time_ns: i64) {
         self.start_ns = hour_of(time_ns);
         self.end_ns = self.start_ns.saturating_add(HOUR_NS);
-        self.newest_ns = self.newest_ns.max(time_ns);
         self.is_behind = false;
         self.hours += 1;
     }
@@ -213,6 +229,29 @@ mod tests {
         assert_eq!(clock.step(T0 + 5 * HOUR_NS), Step::Crosses);
         clock.turn(T0 + 5 * HOUR_NS);
         assert_eq!(clock.watched(), (2, 6));
+    }
+
+    #[test]
+    fn hours_of_a_silent_tap_go_by_the_wall_clock() {
+        let mut clock = HourClock::new();
+        clock.begin_silent(T0 + 5);
+        assert_eq!(
+            (clock.open_hour_end_ns(), clock.newest_ns()),
+            (Some(T0 + HOUR_NS), None)
+        );
+        let closed = clock.turn_silent(T0 + HOUR_NS + 2);
+        assert_eq!(
+            (closed.start_ns, closed.partial),
+            (T0, false),
+            "watched, and nothing came"
+        );
+        assert_eq!(clock.newest_ns(), None);
+        // A packet goes on from there, and a later silence leaves its time alone.
+        assert_eq!(clock.step(T0 + HOUR_NS + 7), Step::Within);
+        clock.begin_silent(T0 + HOUR_NS + 8);
+        clock.turn_silent(T0 + 2 * HOUR_NS + 1);
+        assert_eq!(clock.newest_ns(), Some(T0 + HOUR_NS + 7));
+        assert_eq!(clock.watched(), (3, 3));
     }
 
     #[test]

@@ -31,4 +31,4 @@ pub use run::{
     LATENCY_BOUNDS_NS, LatencyCounts, LatencyNs, Observer, Outcome, PipelineError, QueueGauge, Settings, Snapshot,
     TableGauge, ThreadUse, run,
 };
-pub use tap::{Tap, TapOptions, TapWatch};
+pub use tap::{Lost, Tap, TapOptions, TapWatch};

@@ -102,6 +102,11 @@ impl Finding {
     }
 }
 
+/// What is mended in the settings file: a comment where the line is pasted into a shell.
+fn setting(section: &str, key: &str, value: u64) -> String {
+    format!("# in the settings file: [{section}] {key} = {value}")
+}
+
 /// The judgement of a fact, or its reason for not being known.
 fn of<T>(check: &'static str, fact: &Known<T>, judge: impl FnOnce(&T) -> Finding) -> Finding {
     match fact {
@@ -182,7 +187,7 @@ fn mtu(facts: &Facts, wanted: Wanted) -> Finding {
             State::Advice,
             found,
             "longer frames are cut; names beyond the cut are not seen",
-            format!("balefire config: [capture] snaplen_bytes = {longest}"),
+            setting("capture", "snaplen_bytes", longest),
         )
     })
 }
@@ -278,7 +283,7 @@ fn offloads(facts: &Facts) -> Vec<Finding> {
             let mend = if features.changeable.contains(feature) || feature == "rx-gro" {
                 format!("ethtool -K {name} {feature} off")
             } else {
-                format!("none: {feature} is fixed on {name}; capture on an interface where it can be switched off")
+                format!("# none: {feature} is fixed on {name}; capture on an interface where it can be switched off")
             };
             Finding::bad("offloads", state, format!("{feature} is on"), why, mend)
         })
@@ -394,7 +399,9 @@ fn numa(facts: &Facts) -> Finding {
                 State::Advice,
                 format!("interface on memory node {node}, machine has {nodes}"),
                 "packets that cross memory nodes cost more than their processing",
-                format!("numactl --cpunodebind={node} --membind={node} balefire run ..."),
+                format!(
+                    "# in the unit ([Service]), and then restart it: NUMAPolicy=bind NUMAMask={node} CPUAffinity=numa"
+                ),
             ),
             None => Finding::unknown(
                 "numa",
@@ -434,7 +441,7 @@ fn clock(facts: &Facts) -> Finding {
             now.clone(),
             "every frame is stamped: a slow clock costs up to a microsecond a frame",
             better.map_or_else(
-                || "none: no faster clock is available on this machine".to_owned(),
+                || "# none: no faster clock is available on this machine".to_owned(),
                 |better| format!("echo {better} > /sys/devices/system/clocksource/clocksource0/current_clocksource"),
             ),
         )
@@ -452,7 +459,7 @@ fn memory(facts: &Facts, wanted: Wanted) -> Finding {
             State::Problem,
             found,
             "the ring alone takes more than a quarter of what is free, and it is never paged out",
-            format!("balefire config: [capture] buffer_mb = {}", (available >> 12).max(1)),
+            setting("capture", "buffer_mb", (available >> 12).max(1)),
         )
     })
 }
@@ -468,7 +475,7 @@ fn cores(facts: &Facts, wanted: Wanted) -> Finding {
         State::Advice,
         found,
         "threads that share a core wait for each other",
-        format!("balefire config: [run] workers = {}", cores.saturating_sub(1).max(1)),
+        setting("run", "workers", cores.saturating_sub(1).max(1) as u64),
     )
 }
 

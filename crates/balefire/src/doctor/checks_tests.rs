@@ -98,7 +98,11 @@ fn every_fault_has_its_own_line() {
     );
     assert_eq!(
         after(|facts| facts.link.as_mut().unwrap().mtu_bytes = 65_000),
-        one("mtu", State::Advice, "balefire config: [capture] snaplen_bytes = 65022")
+        one(
+            "mtu",
+            State::Advice,
+            "# in the settings file: [capture] snaplen_bytes = 65022"
+        )
     );
     assert_eq!(
         after(|facts| facts.machine.clock_source = Ok(("hpet".to_owned(), vec!["hpet".into(), "tsc".into()]))),
@@ -118,7 +122,11 @@ fn every_fault_has_its_own_line() {
     );
     assert_eq!(
         after(|facts| facts.machine.memory_available_kib = Ok(100 << 10)),
-        one("memory", State::Problem, "balefire config: [capture] buffer_mb = 25")
+        one(
+            "memory",
+            State::Problem,
+            "# in the settings file: [capture] buffer_mb = 25"
+        )
     );
     assert_eq!(
         after(|facts| facts.machine.backlog.as_mut().unwrap().dropped = 1),
@@ -126,7 +134,7 @@ fn every_fault_has_its_own_line() {
     );
     assert_eq!(
         after(|facts| facts.machine.cores = 1),
-        one("cores", State::Advice, "balefire config: [run] workers = 1")
+        one("cores", State::Advice, "# in the settings file: [run] workers = 1")
     );
     assert_eq!(
         after(|facts| facts.coalescing.as_mut().unwrap().delay_us = Some(5_000)),
@@ -149,7 +157,7 @@ fn gluing_offloads_are_named_one_by_one() {
         });
     });
     assert_eq!(found.len(), 2);
-    assert!(found[0].2.starts_with("none: rx-lro is fixed on eth7"), "{found:?}");
+    assert!(found[0].2.starts_with("# none: rx-lro is fixed on eth7"), "{found:?}");
     assert_eq!(found[1].2, "ethtool -K eth7 rx-gro off");
 }
 

@@ -23,6 +23,11 @@ use crate::settings::Settings;
 pub(crate) fn run(flags: &DoctorFlags) -> Result<Exit, Failure> {
     let settings = Settings::load(&flags.settings)?;
     let interface = flags.interface.as_str();
+    if interface == "any" {
+        return Err(Failure::usage(
+            "any stands for all interfaces, and each has its own driver and rings: name one; `balefire interfaces` lists them",
+        ));
+    }
     // The name becomes part of a path below.
     let is_name = !interface.is_empty() && !interface.contains('/') && !interface.starts_with('.');
     if !is_name || !Path::new("/sys/class/net").join(interface).exists() {

@@ -32,7 +32,12 @@ pub(super) fn status(state: &State, landlock: &str) -> Value {
         "user": rustix::process::getuid().as_raw(),
         "up_s": snapshot.elapsed_s.round(),
         "interfaces": state.interfaces.iter()
-            .map(|(name, lost)| json!({"name": clean(name), "lost": lost}))
+            .map(|(name, lost)| json!({
+                "name": clean(name),
+                "lost": lost.is_some(),
+                "lost_since": lost.as_ref().map(|lost| rfc3339(lost.since_ns)),
+                "lost_reason": lost.as_ref().map(|lost| clean(&lost.reason)),
+            }))
             .collect::<Vec<_>>(),
         "gaps": state.gaps,
         "packets": {
@@ -58,12 +63,20 @@ pub(super) fn status(state: &State, landlock: &str) -> Value {
             "sent": state.alerts.sent,
             "suppressed": state.alerts.suppressed,
             "failed": state.alerts.failed,
+            "outputs": outputs(state),
         },
         "threads": threads
             .map(|beat| json!({"name": clean(&beat.name), "silent_s": beat.silent().as_secs(), "cores": cores_of(&beat.name)}))
             .collect::<Vec<_>>(),
         "sandbox": rights(landlock),
     })
+}
+
+fn outputs(state: &State) -> Vec<Value> {
+    let outputs = state.alert_outputs.iter();
+    outputs
+        .map(|output| json!({"kind": output.kind, "taken": output.taken, "failed": output.failed}))
+        .collect()
 }
 
 /// Every counter.
@@ -118,7 +131,7 @@ pub(super) fn stats(state: &State) -> Value {
             "confirmed": snapshot.servers_by_class[2],
         },
         "hours": {"kept": state.hours.kept, "lost": state.hours.lost, "partial": state.hours.partial},
-        "alerts": {"sent": state.alerts.sent, "suppressed": state.alerts.suppressed, "failed": state.alerts.failed},
+        "alerts": {"sent": state.alerts.sent, "suppressed": state.alerts.suppressed, "failed": state.alerts.failed, "outputs": outputs(state)},
         "gaps": state.gaps,
     })
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use rustix::process::{Signal, getpid, kill_process, umask};
 use serde_json::{Value, json};
 
 use super::alerts::Orders;
-use super::listen::{Answerer, Door, serve};
+use super::listen::{Answerer, Door, MOST_QUESTION_BYTES, serve};
 use super::reload::Reloader;
 use super::vitals::Vitals;
 use super::{answers, why};
@@ -72,6 +72,16 @@ pub(crate) fn bind(path: &Path) -> Result<UnixListener, Failure> {
     Ok(listener)
 }
 
+/// Removes the socket at the end, so that nobody knocks where nobody is. What cannot be removed the next start removes.
+#[derive(Debug)]
+pub(crate) struct Bound(pub(crate) PathBuf);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
 /// Answers from now on.
 pub(crate) fn open(listener: UnixListener, control: Control) -> Result<(), Failure> {
     serve("control", Door::Unix(listener), Box::new(control))
@@ -116,6 +126,11 @@ impl Answerer for Control {
         let (word, about) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let answer = self.about(word, about.trim());
         Some(format!("{answer}\n").into_bytes())
+    }
+
+    fn too_long(&self) -> Vec<u8> {
+        let error = format!("a question has at most {MOST_QUESTION_BYTES} bytes, in one line");
+        format!("{}\n", json!({ "error": error })).into_bytes()
     }
 }
 

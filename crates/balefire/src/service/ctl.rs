@@ -4,7 +4,9 @@
 //! (`control`).
 
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use balefire_detect::{AllowFields, AllowRule};
 use serde_json::Value;
 
 use super::control::{DEFAULT_NAME, ask};
@@ -117,12 +119,34 @@ pub(crate) fn allow(socket: &Path, rule: &Rule) -> Result<Value, Failure> {
             "the service has no allowlist: set detect.allowlist in its settings file, and `balefire ctl reload`",
         ));
     };
+    // A service watches what happens now: a rule of the past would hide nothing there.
+    if let Some(expires) = &rule.expires
+        && is_past(expires)
+    {
+        return Err(Failure::usage(format!(
+            "--expires {expires} is past already: name the first day on which the rule no longer holds, or leave it out; nothing was added"
+        )));
+    }
     let added = rule.append_to(Path::new(file))?;
     let mut reloaded = asked(socket, "reload")?;
     if let Value::Object(fields) = &mut reloaded {
         fields.insert("added".to_owned(), Value::from(added));
     }
     Ok(reloaded)
+}
+
+/// Whether the day has begun; what is no day is for the file's own check to say.
+fn is_past(expires: &str) -> bool {
+    let fields = AllowFields {
+        port: Some(1),
+        reason: "-",
+        expires: Some(expires),
+        ..AllowFields::default()
+    };
+    let ends_ns = AllowRule::new(&fields).ok().and_then(|rule| rule.expires_ns());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now_ns = now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
+    ends_ns.is_some_and(|ends_ns| ends_ns <= now_ns)
 }
 
 /// What it is, then the page.
@@ -209,6 +233,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_day_that_has_begun_is_past() {
+        assert!(is_past("2020-01-31") && !is_past("2999-01-31") && !is_past("soon"));
+    }
 
     #[test]
     fn answers_become_lines() {

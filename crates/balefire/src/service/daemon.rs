@@ -12,14 +12,15 @@ use balefire_pipeline::{Begin, Tap, TapOptions};
 use balefire_report::Unit;
 
 use super::alerts::{Alerts, Orders, Output, Outputs};
-use super::control::Control;
+use super::control::{Bound, Control};
 use super::cores::Cores;
+use super::links::Links;
 use super::lock::Lock;
 use super::notify::{self, Notifier};
 use super::reload::Reloader;
 use super::state::StateKeeper;
 use super::vitals::Vitals;
-use super::{control, metrics, sandbox, state};
+use super::{control, metrics, refuse, sandbox, state};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::flags::{Format, OutputFlags, RunFlags};
@@ -43,14 +44,7 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
             "no interface: --interface IFACE, or [service] interfaces in the settings file; `balefire interfaces` lists them",
         ));
     }
-    let interfaces = &settings.service.interfaces;
-    let twice = (1..interfaces.len()).find(|&at| interfaces[..at].contains(&interfaces[at]));
-    if let Some(at) = twice {
-        return Err(Failure::usage(format!(
-            "interface {} is named twice, and every packet of it would count twice; name it once ([service] readers shares it among threads)",
-            interfaces[at]
-        )));
-    }
+    refuse::unusable(&settings)?;
     let cores = Cores::plan(&settings)?;
     if let Some(cores) = &cores {
         cores.bind_rest()?;
@@ -66,8 +60,16 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
     let vitals = vitals.with_detector(&plan.shared);
     let (alerts, orders) = alerts(&settings, &plan, &vitals)?;
     let control = settings.socket().map(|path| control::bind(&path)).transpose()?;
+    let _bound = settings.socket().map(Bound);
     let landlock = if settings.service.sandbox {
-        sandbox::enter(&readable(flags, &settings), &writable(&settings, folder))?.landlock
+        // The socket is removed at the end, where its folder lets us.
+        let socket = parent(settings.service.socket.as_ref());
+        sandbox::enter(
+            &readable(flags, &settings),
+            &writable(&settings, folder),
+            socket.as_deref(),
+        )?
+        .landlock
     } else {
         "switched off"
     };
@@ -98,8 +100,10 @@ pub(crate) fn run(flags: &RunFlags) -> Result<Exit, Failure> {
         plan.quiet,
         Duration::from_secs(EVERY_IN_A_LOG),
     );
+    console.remember(&beside);
     vitals.know_memory_cap(settings.memory().0);
     console.attend(Box::new(vitals.clone()));
+    console.attend(Box::new(Links::new(tap.watch())));
     if let Some(mut alerts) = alerts {
         alerts.remember(&beside);
         console.attend(Box::new(alerts));
@@ -213,11 +217,11 @@ fn readable(flags: &RunFlags, settings: &Settings) -> Vec<PathBuf> {
 
 fn writable(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
     let mut folders = vec![folder.to_owned()];
-    let alerts = settings.alerts.file.as_ref().and_then(|path| path.parent());
-    folders.extend(
-        alerts
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .map(Path::to_owned),
-    );
+    folders.extend(parent(settings.alerts.file.as_ref()));
     folders
+}
+
+fn parent(path: Option<&PathBuf>) -> Option<PathBuf> {
+    let folder = path?.parent()?;
+    (!folder.as_os_str().is_empty()).then(|| folder.to_owned())
 }

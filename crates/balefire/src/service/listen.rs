@@ -23,7 +23,7 @@ pub(crate) const MOST_CONNECTIONS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The longest question taken.
-const MOST_QUESTION_BYTES: usize = 8 * 1024;
+pub(crate) const MOST_QUESTION_BYTES: usize = 8 * 1024;
 
 /// How long a thread sleeps at most between looks.
 const NAP: Duration = Duration::from_secs(1);
@@ -32,6 +32,9 @@ const NAP: Duration = Duration::from_secs(1);
 pub(crate) trait Answerer: Send {
     /// The answer, once the question is whole; `None` to wait for more of it. `ended` says that no more will come.
     fn answer(&mut self, question: &[u8], ended: bool) -> Option<Vec<u8>>;
+
+    /// What is said to a question longer than [`MOST_QUESTION_BYTES`].
+    fn too_long(&self) -> Vec<u8>;
 }
 
 /// Where questions come from.
@@ -185,7 +188,9 @@ impl Caller {
                 Err(_) => return false,
             };
             if self.question.len() > MOST_QUESTION_BYTES {
-                return false;
+                // The rest is not read: it could be endless.
+                self.answer = Some(answerer.too_long());
+                return true;
             }
             self.answer = answerer.answer(&self.question, ended);
             if self.answer.is_some() || ended {
@@ -207,6 +212,10 @@ mod tests {
     impl Answerer for Echo {
         fn answer(&mut self, question: &[u8], ended: bool) -> Option<Vec<u8>> {
             (ended || question.ends_with(b"\n")).then(|| question.to_vec())
+        }
+
+        fn too_long(&self) -> Vec<u8> {
+            b"too long\n".to_vec()
         }
     }
 
@@ -247,6 +256,11 @@ mod tests {
             .collect();
         assert_eq!(ask(address, b"still there?\n"), b"still there?\n");
         drop(silent);
+    }
+
+    #[test]
+    fn a_question_that_is_too_long_is_told_so() {
+        assert_eq!(ask(echo(), &[b'x'; MOST_QUESTION_BYTES + 1]), b"too long\n");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Metrics in the text form of Prometheus (OpenMetrics), over HTTP.
+//! Metrics over HTTP, in the text form of Prometheus, or as OpenMetrics for who asks for that.
 //!
 //! In: [`State`]. Out: a page of numbers at `/metrics`. Labels are bounded: reasons, threads, tables, classes, and at most 50
 //! countries; no address and no name from the wire ever is one. Not its job: the socket (`listen`).
@@ -15,21 +15,27 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use super::listen::{Answerer, Door, serve};
+use super::listen::{Answerer, Door, MOST_QUESTION_BYTES, serve};
 use super::vitals::{State, Vitals, unix_seconds};
 use crate::exit::Failure;
 
 /// The port of balefire's metrics, unless set otherwise.
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9477";
 
-/// Opens the address and answers there from now on; returns where (a port of 0 is chosen by the system).
-pub(crate) fn open(address: SocketAddr, anywhere: bool, vitals: &Vitals) -> Result<SocketAddr, Failure> {
+/// Refuses an address that other machines can reach, unless that is said to be meant.
+pub(crate) fn check(address: SocketAddr, anywhere: bool) -> Result<(), Failure> {
     if !address.ip().is_loopback() && !anywhere {
         return Err(Failure::usage(format!(
             "metrics on {address} could be read from other machines, without any password; if that is wanted, say so: \
              --metrics-anywhere, or [metrics] anywhere = true"
         )));
     }
+    Ok(())
+}
+
+/// Opens the address and answers there from now on; returns where (a port of 0 is chosen by the system).
+pub(crate) fn open(address: SocketAddr, anywhere: bool, vitals: &Vitals) -> Result<SocketAddr, Failure> {
+    check(address, anywhere)?;
     let refused = |error: std::io::Error| {
         Failure::failed(format!(
             "metrics on {address}: {error}; choose another address: --metrics ADDRESS:PORT, or [metrics] listen"
@@ -66,7 +72,8 @@ impl Answerer for Http {
             "/metrics" => {
                 let mut page = String::new();
                 Some(match text::encode(&mut page, &self.registry) {
-                    Ok(()) => response("200 OK", OPEN_METRICS, &page, body),
+                    Ok(()) if accepts_open_metrics(question) => response("200 OK", OPEN_METRICS, &page, body),
+                    Ok(()) => response("200 OK", PROMETHEUS, &as_prometheus(&page), body),
                     Err(fmt::Error) => response("500 Internal Server Error", TEXT, "no page could be made\n", body),
                 })
             }
@@ -74,10 +81,61 @@ impl Answerer for Http {
             _ => Some(response("404 Not Found", TEXT, "metrics are at /metrics\n", body)),
         }
     }
+
+    fn too_long(&self) -> Vec<u8> {
+        response(
+            "431 Request Header Fields Too Large",
+            TEXT,
+            &format!("a request has at most {MOST_QUESTION_BYTES} bytes\n"),
+            true,
+        )
+    }
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Whether the request's Accept names OpenMetrics, as Prometheus itself does; curl and older scrapers take any text.
+fn accepts_open_metrics(question: &[u8]) -> bool {
+    let question = String::from_utf8_lossy(question).to_ascii_lowercase();
+    let accept = question.lines().filter_map(|line| line.strip_prefix("accept:"));
+    accept.flat_map(|kinds| kinds.split(',')).any(|kind| {
+        let mut words = kind.split(';').map(str::trim);
+        // A weight of 0 says: not that (RFC 9110, 12.4.2).
+        words.next() == Some("application/openmetrics-text")
+            && !words.any(|word| word.strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0)))
+    })
+}
+
+/// The page in the older form (prometheus.io, Exposition formats, text-based format): a family is called by the names of its samples, which
+/// for counters end in `_total` and for information in `_info`, a type of which the older form knows nothing; and no line marks the end.
+fn as_prometheus(page: &str) -> String {
+    let mut older = String::with_capacity(page.len() + page.len() / 8);
+    let mut help = "";
+    for line in page.lines() {
+        let family = |line: &str| line.split(' ').nth(2).unwrap_or_default().to_owned();
+        if line.starts_with("# HELP ") {
+            help = line;
+        } else if let Some(of) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = of.split_once(' ').unwrap_or((of, "untyped"));
+            let (suffix, kind) = match kind {
+                "counter" => ("_total", kind),
+                "info" => ("_info", "gauge"),
+                _ => ("", kind),
+            };
+            if family(help) == name {
+                let words = help.splitn(4, ' ').nth(3).unwrap_or_default();
+                older.push_str(&format!("# HELP {name}{suffix} {words}\n"));
+            }
+            older.push_str(&format!("# TYPE {name}{suffix} {kind}\n"));
+        } else if !line.starts_with('#') {
+            older.push_str(line);
+            older.push('\n');
+        }
+    }
+    older
+}
 
 fn response(status: &str, kind: &str, body: &str, with_body: bool) -> Vec<u8> {
     let length = body.len();
@@ -162,10 +220,14 @@ impl Lines<'_> {
                 .into_iter()
                 .map(|(place, packets)| ("place", place.to_owned(), packets)),
         )?;
-        if let Some(newest_ns) = snapshot.packet_time_ns {
-            let age_s = unix_seconds(SystemTime::now()) - newest_ns as f64 / 1e9;
-            self.gauge("last_packet_age_seconds", "Since the newest packet", age_s.max(0.0))?;
-        }
+        let age_s = snapshot.packet_time_ns.map_or(snapshot.elapsed_s, |newest_ns| {
+            unix_seconds(SystemTime::now()) - newest_ns as f64 / 1e9
+        });
+        self.gauge(
+            "last_packet_age_seconds",
+            "Since the newest packet, or since the start while none has come",
+            age_s.max(0.0),
+        )?;
         self.latency(snapshot)
     }
 
@@ -244,14 +306,15 @@ impl Lines<'_> {
     fn service(&mut self, state: &State) -> fmt::Result {
         let hours = &state.hours;
         let results = [("kept", hours.kept), ("lost", hours.lost)];
+        // Not called hours: linters take that for a unit, and want seconds.
         self.counters(
-            "hours",
+            "periods",
             "Hours closed, by whether they could be kept",
             results
                 .into_iter()
                 .map(|(result, hours)| ("result", result.to_owned(), hours)),
         )?;
-        self.counter("hours_partial", "Hours not wholly watched", hours.partial)?;
+        self.counter("periods_partial", "Hours not wholly watched", hours.partial)?;
         if let Some(closed) = hours.last_closed {
             self.gauge(
                 "last_hour_closed_timestamp_seconds",
@@ -268,7 +331,7 @@ impl Lines<'_> {
         }
         self.counter("gaps", "Times an interface was down or gone", state.gaps)?;
         let interfaces = state.interfaces.iter();
-        let lost = interfaces.map(|(name, lost)| ("interface", name.clone(), f64::from(u8::from(*lost))));
+        let lost = interfaces.map(|(name, lost)| ("interface", name.clone(), f64::from(u8::from(lost.is_some()))));
         self.gauges("interface_lost", "1 while the interface is down or gone", lost)?;
         let alerts = &state.alerts;
         let results = [
@@ -282,6 +345,22 @@ impl Lines<'_> {
             results
                 .into_iter()
                 .map(|(result, alerts)| ("result", result.to_owned(), alerts)),
+        )?;
+        self.metric(
+            "alert_output",
+            "Alerts by output and whether it took them",
+            MetricType::Counter,
+            |mut metric| {
+                for output in &state.alert_outputs {
+                    for (result, alerts) in [("taken", output.taken), ("failed", output.failed)] {
+                        let labels = [("output", output.kind), ("result", result)];
+                        metric
+                            .encode_family(&labels)?
+                            .encode_counter::<[(String, String); 0], u64, u64>(&alerts, None)?;
+                    }
+                }
+                Ok(())
+            },
         )
     }
 

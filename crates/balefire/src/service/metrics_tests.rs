@@ -5,12 +5,22 @@ use balefire_detect::{Accounting, Country, CountryRow};
 use balefire_pipeline::{LatencyCounts, QueueGauge, TableGauge, ThreadUse};
 
 use super::super::Attendant;
+use super::super::alerts::OutputCounts;
+use super::super::vitals::AlertCounts;
 use super::*;
 
 fn http() -> Http {
     let mut vitals = Vitals::new("tap-1", vec![("hosts", 4096)]);
     let mut frames = [0; LATENCY_BOUNDS_NS.len() + 1];
     (frames[0], frames[1], frames[10]) = (90, 9, 1);
+    vitals.alerts(
+        AlertCounts::default(),
+        vec![OutputCounts {
+            kind: "file",
+            taken: 8,
+            failed: 1,
+        }],
+    );
     vitals.tick(&Snapshot {
         accounting: Accounting {
             received: 100,
@@ -84,13 +94,40 @@ fn the_page_has_every_number_under_its_label() {
         "balefire_servers{class=\"probable\"} 2",
         "balefire_country_hosts{country=\"NL\"} 9",
         "balefire_alerts_total{result=\"suppressed\"} 0",
+        "balefire_alert_output_total{output=\"file\",result=\"failed\"} 1",
     ] {
         let found = page.lines().any(|found| found == line || found == format!("{line}.0"));
         assert!(found, "{line} in\n{page}");
     }
-    assert!(page.contains("sensor=\"tap-1\"") && page.ends_with("# EOF\n"), "{page}");
+    assert!(page.contains("sensor=\"tap-1\""), "{page}");
     let (head, body) = page.split_once("\r\n\r\n").unwrap();
     assert!(head.contains(&format!("Content-Length: {}", body.len())), "{head}");
+}
+
+#[test]
+fn the_form_is_the_one_that_was_asked_for() {
+    let older = ask("GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n");
+    assert!(older.contains("Content-Type: text/plain; version=0.0.4"), "{older}");
+    for line in [
+        "# HELP balefire_packets_received_total Frames the capture delivered",
+        "# TYPE balefire_packets_received_total counter",
+        "# TYPE balefire_build_info gauge",
+        "# TYPE balefire_latency_seconds histogram",
+        "# TYPE balefire_uptime_seconds gauge",
+    ] {
+        assert!(older.lines().any(|found| found == line), "{line} in\n{older}");
+    }
+    assert!(!older.contains("# EOF") && !older.contains("# TYPE balefire_packets_received counter"));
+    // What Prometheus 2 sends.
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.1";
+    let newer = ask(&format!("GET /metrics HTTP/1.1\r\naccept: {accept}\r\n\r\n"));
+    assert!(
+        newer.contains("Content-Type: application/openmetrics-text; version=1.0.0"),
+        "{newer}"
+    );
+    assert!(newer.contains("# TYPE balefire_packets_received counter") && newer.ends_with("# EOF\n"));
+    let refused = ask("GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text;q=0\r\n\r\n");
+    assert!(refused.contains("version=0.0.4"), "{refused}");
 }
 
 #[test]

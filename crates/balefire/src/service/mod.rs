@@ -6,15 +6,18 @@
 
 pub(crate) mod alerts;
 mod answers;
+pub(crate) mod beside;
 pub(crate) mod control;
 mod cores;
 pub(crate) mod ctl;
 pub(crate) mod daemon;
+mod links;
 pub(crate) mod listen;
 mod lock;
 pub(crate) mod metrics;
 mod notify;
 pub(crate) mod now;
+pub(crate) mod refuse;
 mod reload;
 mod sandbox;
 mod state;

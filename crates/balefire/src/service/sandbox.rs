@@ -23,11 +23,13 @@ pub(crate) struct Sandbox {
 /// What libpcap and the program itself read while running: interfaces, statistics, the system's own libraries and zones.
 const READ: &[&str] = &["/proc", "/sys", "/etc", "/usr", "/dev/null", "/dev/urandom"];
 
-/// Closes the doors of the calling thread, and so of all threads it starts.
-pub(crate) fn enter(read: &[PathBuf], write: &[PathBuf]) -> Result<Sandbox, Failure> {
+/// Closes the doors of the calling thread, and so of all threads it starts. The folders of `write` must be writable, that of `try_write` need
+/// not.
+pub(crate) fn enter(read: &[PathBuf], write: &[PathBuf], try_write: Option<&Path>) -> Result<Sandbox, Failure> {
     keep_only_capture().map_err(|error| failed("capabilities", &error))?;
     set_no_new_privs(true).map_err(|error| failed("no_new_privs", &error))?;
-    let landlock = restrict_files(read, write).map_err(|error| failed("landlock", &error))?;
+    let writable: Vec<&Path> = write.iter().map(PathBuf::as_path).chain(try_write).collect();
+    let landlock = restrict_files(read, &writable).map_err(|error| failed("landlock", &error))?;
     restrict_calls().map_err(|error| failed("seccomp", &*error))?;
     for folder in write {
         probe(folder)?;
@@ -53,11 +55,11 @@ fn keep_only_capture() -> rustix::io::Result<()> {
 }
 
 /// Says how far the kernel goes along: older ones know fewer rights, or none.
-fn restrict_files(read: &[PathBuf], write: &[PathBuf]) -> Result<&'static str, landlock::RulesetError> {
+fn restrict_files(read: &[PathBuf], write: &[&Path]) -> Result<&'static str, landlock::RulesetError> {
     let abi = ABI::V4;
     // SQLite puts what does not fit its memory into a file of its own there, which nobody else can see.
     let temporary = [PathBuf::from("/var/tmp"), std::env::temp_dir()];
-    let write = write.iter().chain(&temporary);
+    let write = write.iter().copied().chain(temporary.iter().map(PathBuf::as_path));
     let read = READ.iter().map(Path::new).chain(read.iter().map(PathBuf::as_path));
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(abi))?
@@ -146,7 +148,7 @@ mod tests {
         let inside = folder.path().to_owned();
         // Only this thread gives up anything.
         let entered = std::thread::spawn(move || {
-            let entered = enter(&[], std::slice::from_ref(&inside)).unwrap();
+            let entered = enter(&[], std::slice::from_ref(&inside), None).unwrap();
             std::fs::write(inside.join("hour"), b"x").unwrap();
             // Everybody may list the root, who is not kept from it.
             let listed = std::fs::read_dir("/");

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use balefire_detect::{Accounting, ControlServer, Shared, Summary};
-use balefire_pipeline::{Snapshot, TapWatch};
+use balefire_pipeline::{Lost, Snapshot, TapWatch};
 use parking_lot::Mutex;
 
 use super::Attendant;
+use super::alerts::OutputCounts;
 use super::now::{self, Now};
 use crate::top::Board;
 
@@ -29,10 +30,12 @@ pub(crate) struct State {
     /// Of every thread: since when its beats stand still.
     pub(crate) threads: Vec<Beat>,
     pub(crate) alerts: AlertCounts,
+    /// The same by output.
+    pub(crate) alert_outputs: Vec<OutputCounts>,
     /// Entries each kind of table may have, over all workers; by the names of [`balefire_pipeline::TableGauge`].
     pub(crate) table_limits: Vec<(&'static str, u64)>,
-    /// Interfaces of a tap, and whether each is lost at the moment.
-    pub(crate) interfaces: Vec<(String, bool)>,
+    /// Interfaces of a tap, and since when and why each is lost, if it is.
+    pub(crate) interfaces: Vec<(String, Option<Lost>)>,
     /// Gaps of all interfaces.
     pub(crate) gaps: u64,
 }
@@ -53,7 +56,7 @@ pub(crate) struct Hours {
 pub(crate) struct AlertCounts {
     pub(crate) sent: u64,
     pub(crate) suppressed: u64,
-    /// Those an output did not take.
+    /// Those that at least one output did not take.
     pub(crate) failed: u64,
 }
 
@@ -95,6 +98,7 @@ impl Vitals {
                 last_hour: None,
                 threads: Vec::new(),
                 alerts: AlertCounts::default(),
+                alert_outputs: Vec::new(),
                 table_limits,
                 interfaces: Vec::new(),
                 gaps: 0,
@@ -144,8 +148,9 @@ impl Vitals {
         self.state.lock().clone()
     }
 
-    pub(crate) fn alerts(&self, counts: AlertCounts) {
-        self.state.lock().alerts = counts;
+    pub(crate) fn alerts(&self, counts: AlertCounts, outputs: Vec<OutputCounts>) {
+        let mut state = self.state.lock();
+        (state.alerts, state.alert_outputs) = (counts, outputs);
     }
 
     /// The thread that has been silent longest.

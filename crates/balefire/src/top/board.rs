@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use balefire_detect::{Asked, ControlServer, MOST_ASKED, Shared, Summary};
-use balefire_pipeline::Snapshot;
+use balefire_pipeline::{Lost, Snapshot};
 use balefire_report::{clean, thousands};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -82,8 +82,8 @@ struct Loss {
 }
 
 impl Board {
-    /// Once a second. `interfaces` of a tap, and whether each is lost.
-    pub(crate) fn tick(&self, snapshot: &Snapshot, interfaces: &[(String, bool)]) {
+    /// Once a second. `interfaces` of a tap, and why each is lost, if it is.
+    pub(crate) fn tick(&self, snapshot: &Snapshot, interfaces: &[(String, Option<Lost>)]) {
         let now_ns = now_ns();
         let mut record = self.0.lock();
         if record.rates.len() >= HISTORY_S {
@@ -253,15 +253,16 @@ impl Record {
         }
     }
 
-    fn interfaces(&mut self, interfaces: &[(String, bool)], now_ns: i64) {
+    fn interfaces(&mut self, interfaces: &[(String, Option<Lost>)], now_ns: i64) {
         for (name, lost) in interfaces {
             let known = self.lost_interfaces.iter().position(|lost| lost == name);
-            match (known, *lost) {
-                (None, true) => {
+            match (known, lost) {
+                (None, Some(lost)) => {
                     self.lost_interfaces.push(name.clone());
-                    self.event(now_ns, EventKind::Gap, format!("{} is down or gone", clean(name)));
+                    let words = format!("{} is lost: {}", clean(name), clean(&lost.reason));
+                    self.event(now_ns, EventKind::Gap, words);
                 }
-                (Some(place), false) => {
+                (Some(place), None) => {
                     self.lost_interfaces.swap_remove(place);
                     self.event(now_ns, EventKind::Gap, format!("{} is back", clean(name)));
                 }
@@ -405,6 +406,13 @@ mod tests {
         assert_eq!(board.answer(&state, "", nobody)["schema"], "balefire-top/1");
     }
 
+    fn gone() -> Lost {
+        Lost {
+            since_ns: 0,
+            reason: "gone".to_owned(),
+        }
+    }
+
     #[test]
     fn interfaces_and_losses_are_events_when_they_change() {
         let board = Board::default();
@@ -412,7 +420,7 @@ mod tests {
             queues: vec![QueueGauge::default()],
             ..Snapshot::default()
         };
-        let lost = |lost| [("eth2".to_owned(), lost)];
+        let lost = |lost: bool| [("eth2".to_owned(), lost.then(gone))];
         board.tick(&snapshot, &lost(false));
         assert!(kinds(&board).is_empty());
         board.tick(&snapshot, &lost(true));
@@ -432,7 +440,7 @@ mod tests {
         let board = Board::default();
         for round in 0..MOST_EVENTS + 70 {
             let lost = round % 2 == 0;
-            board.tick(&Snapshot::default(), &[("eth2".to_owned(), lost)]);
+            board.tick(&Snapshot::default(), &[("eth2".to_owned(), lost.then(gone))]);
         }
         let record = board.0.lock();
         assert_eq!((record.rates.len(), record.events.len()), (HISTORY_S, MOST_EVENTS));

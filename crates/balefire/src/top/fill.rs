@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use balefire_detect::{Address, ControlServer, CountryRow, Evidence, IntelSign, Reject, Summary, Timeline, Transport};
+use balefire_pipeline::Lost;
 use balefire_report::{clean, country_name, score, socket_with_protocol, thousands};
 
 use super::view::{
@@ -216,12 +217,12 @@ fn countries(rows: &[CountryRow]) -> Vec<Country> {
     .collect()
 }
 
-fn interfaces(interfaces: &[(String, bool)]) -> Vec<Interface> {
+fn interfaces(interfaces: &[(String, Option<Lost>)]) -> Vec<Interface> {
     let interfaces = interfaces.iter();
     interfaces
         .map(|(name, lost)| Interface {
             name: clean(name),
-            lost: *lost,
+            lost: lost.is_some(),
         })
         .collect()
 }

@@ -47,12 +47,18 @@ fn a_beacon_is_found_over_a_restart_and_told_once() {
                 service.is_nobody_with_no_rights();
             }
             1 => is_told(&service, folder.path(), port, began_in),
-            _ => assert_eq!(service.ctl("servers")["servers"].as_array().unwrap().len(), 1),
+            _ => {
+                assert_eq!(service.ctl("servers")["servers"].as_array().unwrap().len(), 1);
+                assert!(service.said().contains("and not again: 1"), "{}", service.said());
+            }
         }
         // Alerts are looked for once a second, and wait up to three for evidence.
         sleep(Duration::from_secs(2));
         service.ctl("shutdown");
         assert!(service.ended());
+        // Once for each class that it comes to.
+        let is_said = service.said().contains("control server 198.51.100.77");
+        assert_eq!(is_said, run == 1, "{}", service.said());
         assert_eq!(
             findings(folder.path()),
             usize::from(run > 0),

@@ -46,6 +46,12 @@ fn a_service_from_ready_to_stopped() {
     service.until_lost_is(1);
     ip(&["-n", &link.receiver, "link", "set", "bfvr", "up"]);
     service.until_lost_is(0);
+    assert!(
+        service.said().contains("bfvr: lost: the interface is down"),
+        "{}",
+        service.said()
+    );
+    assert!(service.said().contains("bfvr: back after "), "{}", service.said());
     // Reloads, good and broken, while packets come: none may be missed for them.
     let second = std::thread::scope(|scope| {
         let replay = scope.spawn(|| link.replay(&capture));

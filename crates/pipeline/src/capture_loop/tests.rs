@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use balefire_capture::CaptureError;
+use balefire_capture::{Block, CaptureError, FrameRecord};
 use balefire_decode::LinkType;
 use balefire_detect::Home;
 use crossbeam::channel::{self, Receiver};
@@ -14,7 +14,7 @@ use crate::queue::{self, Inbox};
 
 const T0: i64 = 1_700_000_000_000_000_000 / HOUR_NS * HOUR_NS;
 
-/// Gives the listed times as frames, one block a call.
+/// Gives the listed times as frames, one block a call; an empty block is silence.
 struct Script {
     blocks: std::vec::IntoIter<Vec<i64>>,
     live: bool,
@@ -44,7 +44,11 @@ impl Source for Script {
             });
             self.frames += 1;
         }
-        Ok(Fill::Frames)
+        Ok(if block.frames.is_empty() {
+            Fill::Idle
+        } else {
+            Fill::Frames
+        })
     }
 
     fn counters(&self) -> SourceCounters {
@@ -171,6 +175,20 @@ fn a_tap_drops_and_counts_but_keeps_its_marks() {
         .map(|kernel| kernel.dropped_kernel)
         .sum();
     assert_eq!(kernel, 240, "the hours' kernel drops add up to the total");
+}
+
+#[test]
+fn a_silent_tap_has_its_hour_and_a_silent_pipe_has_none() {
+    for (live, expected) in [(true, &["h0 last", "end"][..]), (false, &["end"])] {
+        let (capture, inbox, received) = capture_loop(vec![vec![], vec![]], live, false, 4);
+        let gauges = Arc::clone(&capture.gauges);
+        let worker = thread::spawn(move || drain(&inbox));
+        capture.run(&AtomicBool::new(false));
+        assert_eq!(worker.join().unwrap(), expected);
+        let counts = hours(&received);
+        assert!(counts.iter().all(|hour| hour.received == 0 && hour.last_ns.is_none()));
+        assert_eq!(gauges.capture.newest_ns.load(Relaxed), 0, "silence is no packet");
+    }
 }
 
 #[test]

@@ -17,14 +17,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use balefire_detect::{Address, Asked, Class, ControlServer, Shared, State, Summary, Transport};
+use balefire_detect::{Address, Asked, Class, ControlServer, Shared, State, Summary};
 use balefire_pipeline::Snapshot;
 
 pub(crate) use self::event::Event;
 use self::event::{Kind, Standing};
 pub(crate) use self::orders::Orders;
-pub(crate) use self::outputs::{Output, Outputs};
+pub(crate) use self::outputs::{Output, OutputCounts, Outputs};
 use super::Attendant;
+use super::beside::{Beside, ServerKey, key};
 use super::vitals::{AlertCounts, Vitals};
 
 /// Servers remembered as told of. At the limit the one that was quiet longest is forgotten: if it comes again, it is told of
@@ -42,9 +43,6 @@ const PATIENCE: u32 = 3;
 
 /// New hosts of a server that are asked about by name.
 const MOST_ASKED_HOSTS: usize = 32;
-
-/// What tells servers apart; behind a relay the name does.
-type ServerKey = (Address, u16, Transport, Option<String>);
 
 /// What was told of a server.
 #[derive(Debug)]
@@ -102,7 +100,7 @@ impl Alerts {
 
     /// Remembers what was told before a restart; what cannot be read is told again.
     pub(crate) fn remember(&mut self, beside: &[u8]) {
-        self.told = memory::read(beside, Instant::now());
+        self.told = memory::told(Beside::read(beside).alerts, Instant::now());
     }
 
     fn look(&mut self, servers: &[ControlServer], standing: Standing, now: Instant) {
@@ -111,7 +109,7 @@ impl Alerts {
             self.server(server, standing, now);
         }
         if self.counts != before {
-            self.vitals.alerts(self.counts);
+            self.vitals.alerts(self.counts, self.outputs.counts());
         }
     }
 
@@ -237,7 +235,9 @@ impl Attendant for Alerts {
     }
 
     fn state(&mut self, state: &mut State) {
-        state.beside = memory::written(&self.told);
+        let mut beside = Beside::read(&state.beside);
+        beside.alerts = memory::kept(&self.told);
+        state.beside = beside.written();
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {
@@ -247,11 +247,6 @@ impl Attendant for Alerts {
             None => self.look(&snapshot.servers, Standing::Live, Instant::now()),
         }
     }
-}
-
-fn key(server: &ControlServer) -> ServerKey {
-    let name = server.behind_relay.then(|| server.names.first().cloned()).flatten();
-    (server.address, server.port, server.transport, name)
 }
 
 #[cfg(test)]

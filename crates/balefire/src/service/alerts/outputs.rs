@@ -23,8 +23,25 @@ use crate::values::{Syslog, SyslogFormat};
 /// All outputs.
 #[derive(Debug, Default)]
 pub(crate) struct Outputs {
-    all: Vec<Output>,
-    broken: bool,
+    all: Vec<Place>,
+}
+
+/// An output, and how it fares.
+#[derive(Debug)]
+struct Place {
+    output: Output,
+    counts: OutputCounts,
+    /// Complained of, and not mended since.
+    is_broken: bool,
+}
+
+/// What became of the alerts of one output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OutputCounts {
+    /// `file`, `stdout` or `syslog`.
+    pub(crate) kind: &'static str,
+    pub(crate) taken: u64,
+    pub(crate) failed: u64,
 }
 
 /// One of them.
@@ -56,32 +73,39 @@ pub(crate) struct Header {
 
 impl Outputs {
     pub(crate) fn new(all: Vec<Output>) -> Self {
-        Self { all, broken: false }
+        let place = |output: Output| Place {
+            counts: OutputCounts {
+                kind: output.kind(),
+                ..OutputCounts::default()
+            },
+            output,
+            is_broken: false,
+        };
+        Self {
+            all: all.into_iter().map(place).collect(),
+        }
+    }
+
+    /// Of each.
+    pub(super) fn counts(&self) -> Vec<OutputCounts> {
+        self.all.iter().map(|place| place.counts).collect()
     }
 
     /// Whether every output took it; none of several is left out because another failed.
     pub(super) fn send(&mut self, event: &Event) -> bool {
         let Ok(line) = event.line() else { return false };
-        let mut failure = None;
-        for output in &mut self.all {
-            if let Err(error) = output.send(event, &line) {
-                failure = Some(format!("alerts to {}: {error}", output.name()));
-            }
+        let mut all_took_it = true;
+        for place in &mut self.all {
+            all_took_it &= place.send(event, &line);
         }
-        match &failure {
-            Some(message) if !self.broken => output::complain(&format!("{message}; further failures are only counted")),
-            None if self.broken => output::complain("alerts are taken again"),
-            _ => {}
-        }
-        self.broken = failure.is_some();
-        !self.broken
+        all_took_it
     }
 
     /// Opens files anew by their names, for whoever moved them away; the names, or what is wrong with the first that cannot be.
     pub(super) fn reopen(&mut self) -> Reopened {
         let mut names = Vec::new();
-        for output in &mut self.all {
-            if let Output::File { path, file } = output {
+        for place in &mut self.all {
+            if let Output::File { path, file } = &mut place.output {
                 *file = open(path).map_err(|error| format!("{}: {error}; the old file stays open", path.display()))?;
                 names.push(clean(&path.display().to_string()));
             }
@@ -90,7 +114,37 @@ impl Outputs {
     }
 }
 
+impl Place {
+    /// Whether it took the alert.
+    fn send(&mut self, event: &Event, line: &str) -> bool {
+        let sent = self.output.send(event, line);
+        let name = self.output.name();
+        match &sent {
+            Err(error) if !self.is_broken => output::complain(&format!(
+                "alerts to {name}: {error}; further failures there are only counted"
+            )),
+            Ok(()) if self.is_broken => output::complain(&format!("alerts to {name} are taken again")),
+            _ => {}
+        }
+        self.is_broken = sent.is_err();
+        *(if sent.is_ok() {
+            &mut self.counts.taken
+        } else {
+            &mut self.counts.failed
+        }) += 1;
+        sent.is_ok()
+    }
+}
+
 impl Output {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::Stdout => "stdout",
+            Self::Udp { .. } | Self::Unix { .. } => "syslog",
+        }
+    }
+
     /// A file to append to.
     pub(crate) fn file(path: &Path) -> Result<Self, Failure> {
         let file = open(path).map_err(|error| {

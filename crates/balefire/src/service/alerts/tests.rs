@@ -4,7 +4,9 @@ use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
 
-use balefire_detect::{Countries, Country, Evidence, EvidenceKind, Flow, INTERVAL_BINS, ScorePart, Settings, Traits};
+use balefire_detect::{
+    Countries, Country, Evidence, EvidenceKind, Flow, INTERVAL_BINS, ScorePart, Settings, Traits, Transport,
+};
 use serde_json::Value;
 
 use super::*;
@@ -181,7 +183,9 @@ fn what_was_told_before_a_restart_is_not_told_again() {
     let known = [server(1, Class::Suspected, &[1, 2, 3]), relayed];
     before.look(&known);
     assert_eq!(before.vitals.state().alerts.sent, 3);
-    let kept = memory::written(&before.alerts.told);
+    let mut state = State::new(&balefire_detect::Settings::default(), 7, Vec::new());
+    before.alerts.state(&mut state);
+    let kept = state.beside;
     let mut after = bench(2);
     after.alerts.remember(&kept);
     after.look(&known);
