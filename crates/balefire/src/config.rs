@@ -7,7 +7,7 @@ use balefire_detect::Home;
 use crate::exit::{Exit, Failure};
 use crate::flags::{ConfigCommand, SettingFlags};
 use crate::service::refuse;
-use crate::settings::Settings;
+use crate::settings::{RunSection, Settings, cores};
 use crate::{lists, output, plan, read};
 
 pub(crate) fn run(command: &ConfigCommand) -> Result<Exit, Failure> {
@@ -25,10 +25,13 @@ fn dump(settings: &Settings) -> Result<String, Failure> {
         "# balefire {}: the settings in effect; this is a settings file for --config.\n\
          # [home] without networks: {}; live adds the networks of its interface.\n\
          # [detect] without country_db: the built-in countries of registration.\n\
+         # [run] without workers: here {}, and {} for files.\n\
          # [limits] memory = \"{}\" (without: 1GiB a worker) gives each worker at most: connections = {}, hosts = {},\n\
          # addresses = {}, pairs = {}, timelines = {}, names = {}; each can be set by hand.\n",
         env!("CARGO_PKG_VERSION"),
         Home::DEFAULT_NETWORKS.join(", "),
+        RunSection::workers_of_taps(cores()).size(),
+        RunSection::workers_of_files(cores()).size(),
         String::from(settings.memory()),
         tables.connections,
         tables.detect.hosts,
@@ -58,7 +61,7 @@ fn check(flags: &SettingFlags) -> Result<(), Failure> {
     output::print(&format!(
         "{of}: good. Sensor {}, home {home}, workers {}, countries from {} of {}, {}.\n",
         settings.sensor.name.as_str(),
-        settings.run.workers.0,
+        settings.workers(),
         source.name,
         source.date,
         loaded.words(&loaded.lists),

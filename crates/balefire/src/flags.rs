@@ -456,7 +456,7 @@ pub(crate) struct SettingFlags {
     #[arg(long, value_name = "SCORE", help_heading = "Settings")]
     pub(crate) probable: Option<f64>,
 
-    /// Worker threads beside the capture thread. [default: one less than there are cores]
+    /// Worker threads beside the capture thread. [default: one less than there are cores; two for files on two cores]
     #[arg(long, value_name = "N", help_heading = "Settings")]
     pub(crate) workers: Option<u32>,
 

@@ -81,7 +81,7 @@ impl Plan {
         shared.replace_lists(loaded.lists);
         Ok(Self {
             pipeline: balefire_pipeline::Settings {
-                workers: settings.run.workers.size(),
+                workers: settings.workers(),
                 queue_blocks: settings.run.queue_blocks.size(),
                 keep_timelines: asked.scores.is_some() || asked.why.is_some(),
                 connections: tables.connections,

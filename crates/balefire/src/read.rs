@@ -21,7 +21,7 @@ use crate::settings::Settings;
 use crate::signals::{self, Ending};
 
 pub(crate) fn run(flags: &ReadFlags) -> Result<Exit, Failure> {
-    let settings = Settings::load(&flags.settings)?;
+    let settings = Settings::load_for_files(&flags.settings)?;
     let mut plan = Plan::new(&settings, &flags.output, &[])?;
     plan.pipeline.conclude_hours = plan.hours.is_some();
     let keeper = plan

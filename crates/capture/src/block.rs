@@ -7,6 +7,9 @@ use balefire_decode::{Frame, LinkType};
 /// Bytes of frame data in a block. A block fills in about 1 ms at 10 Gbit/s, and queue costs vanish over its ~3,000 frames.
 pub const BLOCK_BYTES: usize = 1 << 20;
 
+/// Records that a new block has room for: frames of 256 bytes. More make it grow.
+const BLOCK_FRAMES: usize = 4096;
+
 /// The longest frame taken, in captured bytes: libpcap's and Wireshark's own limit (MAXIMUM_SNAPLEN).
 pub const MAX_FRAME_BYTES: usize = 262_144;
 
@@ -41,8 +44,26 @@ impl Block {
     pub fn new() -> Self {
         Self {
             bytes: Vec::with_capacity(BLOCK_BYTES),
-            frames: Vec::with_capacity(4096),
+            frames: Vec::with_capacity(BLOCK_FRAMES),
         }
+    }
+
+    /// The same with every page of it in memory already: a tap's memory does not creep up with each block that is a little fuller
+    /// than ever before.
+    pub fn touched() -> Self {
+        let mut block = Self::new();
+        block.bytes.resize(BLOCK_BYTES, 0);
+        let record = FrameRecord {
+            time_ns: 0,
+            offset: 0,
+            captured: 0,
+            wire_bytes: 0,
+            link: LinkType(0),
+            interface: 0,
+        };
+        block.frames.resize(BLOCK_FRAMES, record);
+        block.clear();
+        block
     }
 
     /// Forgets the frames, keeps the memory.

@@ -23,11 +23,15 @@ use crate::collector::Report;
 use crate::dispatch::Dispatcher;
 use crate::gauges::Gauges;
 use crate::hours::{EDGE_TOLERANCE_NS, HourClock};
+use crate::pool::{BlockPool, Lists};
 use crate::profile::{Stage, Watch};
-use crate::queue::{BlockPool, Handed, HourMark, Lane, Message};
+use crate::queue::{Handed, HourMark, Lane, Message};
 
 /// How often kernel and interface losses are read.
 const KERNEL_PERIOD: Duration = Duration::from_secs(1);
+
+/// How long memory that a stall needed waits for another one.
+const GIVE_BACK_PERIOD: Duration = Duration::from_secs(60);
 
 /// How long the thread sleeps at most while every block is in use; workers wake it.
 const NAP: Duration = Duration::from_millis(20);
@@ -84,10 +88,9 @@ pub(crate) struct CaptureLoop {
     pending: Vec<VecDeque<Message>>,
     /// The frames of the block in hand, by worker.
     lists: Vec<Vec<Handed>>,
-    spare: Arc<ArrayQueue<Vec<Handed>>>,
-    /// Empty lists that came back, the last one on top.
-    empty: Vec<Vec<Handed>>,
+    empty: Lists,
     pool: BlockPool,
+    gave_back: Instant,
     parker: Parker,
     gauges: Arc<Gauges>,
     reports: Sender<Report>,
@@ -128,8 +131,9 @@ impl CaptureLoop {
             watch,
         } = wiring;
         let workers = lanes.len();
+        let live = source.is_live();
         Self {
-            live: source.is_live(),
+            live,
             source,
             lateness_ns,
             clock: HourClock::new(),
@@ -144,9 +148,9 @@ impl CaptureLoop {
             lanes,
             pending: (0..workers).map(|_| VecDeque::new()).collect(),
             lists: (0..workers).map(|_| Vec::new()).collect(),
-            spare,
-            empty: Vec::new(),
-            pool: BlockPool::new(workers, queue_blocks),
+            empty: Lists::new(spare, workers, live),
+            pool: BlockPool::new(workers, queue_blocks, live),
+            gave_back: Instant::now(),
             parker,
             gauges,
             reports,
@@ -206,6 +210,7 @@ impl CaptureLoop {
             if self.live {
                 self.push_pending();
                 self.read_kernel(false);
+                self.give_back();
                 self.gather(index);
             }
         }
@@ -223,6 +228,14 @@ impl CaptureLoop {
         std::thread::sleep(GATHER[usize::from(fullest > 2)]);
         self.idle_ns += nanoseconds(asleep.elapsed());
         self.watch.lap(Stage::Wait);
+    }
+
+    fn give_back(&mut self) {
+        if self.kernel_read > self.gave_back + GIVE_BACK_PERIOD {
+            self.gave_back = self.kernel_read;
+            self.pool.give_back();
+            self.empty.give_back();
+        }
     }
 
     fn free_block(&mut self) -> Result<usize, Ended> {
@@ -269,12 +282,11 @@ impl CaptureLoop {
         };
         match back {
             Ok(()) => {}
-            Err(Message::Frames(mut batch)) => {
+            Err(Message::Frames(batch)) => {
                 let frames = batch.frames.len() as u64;
                 self.counts.queue_drops[worker] += frames;
                 self.gauges.workers[worker].queue_dropped.fetch_add(frames, Relaxed);
-                batch.frames.clear();
-                let _ = self.spare.push(batch.frames);
+                self.empty.back(batch.frames);
             }
             Err(mark) => self.pending[worker].push_back(mark),
         }

@@ -15,6 +15,7 @@ mod hours;
 mod log_run;
 mod log_source;
 mod memory;
+mod pool;
 mod profile;
 mod queue;
 mod run;

@@ -86,7 +86,7 @@ impl TableLimits {
     /// The fewest bytes that are enough.
     pub fn within(bytes: u64, workers: usize, queue_blocks: usize) -> Result<Self, u64> {
         let workers = workers.max(1) as u64;
-        // As many blocks as the pool has, see `queue::BlockPool`.
+        // As many blocks as the pool has, see `pool::BlockPool`.
         let blocks = workers * (queue_blocks.max(1) as u64 + 1) + 1;
         let fixed = PROGRAM_BYTES + blocks * BLOCK_COST_BYTES;
         let fewest = fixed + workers * Self::fewest_bytes();

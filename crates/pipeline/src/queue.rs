@@ -159,78 +159,9 @@ impl Drop for Inbox {
     }
 }
 
-/// The capture thread's blocks. Sized so that a tap always finds a free one: every worker can hold its whole queue and
-/// one batch in work, each of another block, and one block is left.
-#[derive(Debug)]
-pub(crate) struct BlockPool {
-    blocks: Vec<Arc<Block>>,
-    most: usize,
-}
-
-impl BlockPool {
-    pub(crate) fn new(workers: usize, queue_blocks: usize) -> Self {
-        let most = workers * (queue_blocks.max(1) + 1) + 1;
-        Self {
-            blocks: Vec::with_capacity(most),
-            most,
-        }
-    }
-
-    /// A block nobody else holds, empty. The first free one is taken: it is the one most likely still in the cache.
-    /// Blocks are made only when needed, so a short run or a quiet tap stays small.
-    pub(crate) fn take(&mut self) -> Option<usize> {
-        let free = self.blocks.iter_mut().position(|block| Arc::get_mut(block).is_some());
-        match free {
-            None if self.blocks.len() < self.most => {
-                self.blocks.push(Arc::new(Block::new()));
-                Some(self.blocks.len() - 1)
-            }
-            found => found,
-        }
-    }
-
-    /// The block of a number that [`BlockPool::take`] gave, to be filled.
-    pub(crate) fn fill(&mut self, index: usize) -> Option<&mut Block> {
-        Arc::get_mut(&mut self.blocks[index])
-    }
-
-    /// The block of a number, to be shared.
-    pub(crate) fn share(&self, index: usize) -> &Arc<Block> {
-        &self.blocks[index]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_block_is_free_when_its_last_batch_is_gone() {
-        let mut pool = BlockPool::new(1, 1);
-        let first = pool.take().unwrap();
-        let held = Arc::clone(pool.share(first));
-        let also_held = Arc::clone(pool.share(first));
-        assert!(pool.fill(first).is_none());
-        assert_ne!(pool.take(), Some(first));
-        drop(held);
-        assert_ne!(pool.take(), Some(first));
-        drop(also_held);
-        assert_eq!(pool.take(), Some(first));
-    }
-
-    #[test]
-    fn the_pool_has_an_end() {
-        let mut pool = BlockPool::new(2, 1);
-        let held: Vec<_> = (0..5)
-            .map(|_| {
-                let index = pool.take().unwrap();
-                Arc::clone(pool.share(index))
-            })
-            .collect();
-        assert_eq!(pool.take(), None);
-        drop(held);
-        assert!(pool.take().is_some());
-    }
 
     #[test]
     fn a_full_lane_gives_back_and_a_dropped_inbox_is_seen() {

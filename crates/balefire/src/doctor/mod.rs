@@ -39,7 +39,7 @@ pub(crate) fn run(flags: &DoctorFlags) -> Result<Exit, Failure> {
     let wanted = Wanted {
         snaplen_bytes: capture.snaplen_bytes.0,
         buffer_mib: capture.buffer_mb.0,
-        threads: settings.run.workers.size() + 1,
+        threads: settings.workers() + 1,
     };
     let findings = judge(&Facts::read(interface), wanted);
     output::print(&if flags.json {

@@ -117,7 +117,7 @@ fn threads(settings: &Settings) -> Vec<String> {
     let readers = service.interfaces.iter();
     let readers =
         readers.flat_map(|name| (0..service.readers.size()).map(move |number| format!("reader-{name}-{number}")));
-    let workers = (0..settings.run.workers.size()).map(|number| format!("worker-{number}"));
+    let workers = (0..settings.workers()).map(|number| format!("worker-{number}"));
     readers.chain(["capture".to_owned()]).chain(workers).collect()
 }
 

@@ -96,10 +96,7 @@ impl CaptureLoop {
             if self.lists[worker].is_empty() {
                 continue;
             }
-            // The last one back is the next one used: lists grow to the largest block they ever held, and in turns all would.
-            self.empty.extend(std::iter::from_fn(|| self.spare.pop()));
-            let empty = self.empty.pop().unwrap_or_default();
-            let frames = std::mem::replace(&mut self.lists[worker], empty);
+            let frames = std::mem::replace(&mut self.lists[worker], self.empty.take());
             let batch = Batch {
                 block: Arc::clone(block),
                 frames,

@@ -123,7 +123,7 @@ impl Tap {
             let (give, take) = bounded(BLOCKS);
             for _ in 0..BLOCKS {
                 // The channel has exactly that room.
-                let _ = give.send(Block::new());
+                let _ = give.send(Block::touched());
             }
             empty.push(give);
             let reader = Reader {
