@@ -9,13 +9,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use balefire_detect::{AllowFields, AllowRule, Allowlist};
-use balefire_report::{clean, rfc3339};
+use balefire_report::{clean, counted, rfc3339};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::exit::{Exit, Failure};
 use crate::flags::{AllowAddFlags, AllowCommand, AllowlistFlags, SettingFlags};
-use crate::lists::counted;
 use crate::output;
 use crate::settings::Settings;
 

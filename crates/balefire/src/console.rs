@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use balefire_detect::{Class, ControlServer, State, Summary};
 use balefire_pipeline::{Observer, PipelineError, Snapshot};
 use balefire_report::{
-    HourFiles, LiveQueue, LiveRow, Style, Written, live_header, live_news, live_row, rfc3339, thousands,
+    HourFiles, LiveQueue, LiveRow, Style, Written, by_class, counted, live_header, live_news, live_row, rfc3339,
+    thousands,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -238,11 +239,12 @@ impl Observer for Console<'_> {
             let totals = &hour.totals;
             let partial = if hour.period.partial { ", partly watched" } else { "" };
             output::figures(&format!(
-                "hour of {}{partial}: {} suspected control servers, {} controlled hosts, {} packets",
+                "hour of {}{partial}: {}{}, {}, {}",
                 rfc3339(hour.period.start_ns),
-                thousands(totals.servers),
-                thousands(totals.controlled_hosts),
-                thousands(hour.accounting.received),
+                counted(totals.servers, "control server"),
+                by_class(totals.servers_by_class),
+                counted(totals.controlled_hosts, "controlled host"),
+                counted(hour.accounting.received, "packet"),
             ));
         }
         let lost_before = self.not_written;
@@ -345,5 +347,5 @@ fn progress(bar: &ProgressBar, snapshot: &Snapshot) {
         }
     }
     bar.set_position(source.input_bytes);
-    bar.set_message(format!("{} packets", thousands(snapshot.accounting.received)));
+    bar.set_message(counted(snapshot.accounting.received, "packet"));
 }

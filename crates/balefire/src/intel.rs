@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use balefire_detect::{IntelBuilder, ListReport, Refusal};
-use balefire_report::{clean, thousands};
+use balefire_report::{clean, counted, thousands};
 
 use crate::exit::{Exit, Failure};
 use crate::flags::IntelCommand;
-use crate::lists::{self, counted};
+use crate::lists;
 use crate::output;
 
 pub(crate) fn run(command: &IntelCommand) -> Result<Exit, Failure> {

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use balefire_detect::{AllowRule, IntelBuilder, ListReport, Lists, Shared};
-use balefire_report::{clean, rfc3339, thousands};
+use balefire_report::{clean, counted, rfc3339, thousands};
 
 use crate::allow;
 use crate::exit::Failure;
@@ -141,11 +141,6 @@ fn remark(report: &ListReport) -> Option<String> {
         report.name,
         counted(report.faults, report.format.unit()),
     )))
-}
-
-/// `1 line`, `2 lines`.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", thousands(count), if count == 1 { "" } else { "s" })
 }
 
 fn unreadable(path: &Path, reason: &str) -> Failure {

@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-use balefire_report::{Style, clean};
+use balefire_report::{Style, clean, counted};
 use parking_lot::Mutex;
 
 use crate::exit::Failure;
@@ -105,7 +105,7 @@ pub(crate) fn release() {
     };
     held.iter().for_each(|line| figures(line));
     if unheld > 0 {
-        figures(&format!("balefire: and {unheld} more lines"));
+        figures(&format!("balefire: and {}", counted(unheld, "more line")));
     }
 }
 

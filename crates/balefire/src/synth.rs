@@ -8,7 +8,7 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use balefire_capture::synthetic::{Scenario, write_capture};
-use balefire_report::thousands;
+use balefire_report::counted;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
 
@@ -83,6 +83,6 @@ pub(crate) fn run(flags: &SynthFlags) -> Result<Exit, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
         written => written.map_err(failed)?,
     };
-    output::remark(&format!("{}: {} packets", flags.out.display(), thousands(packets)));
+    output::remark(&format!("{}: {}", flags.out.display(), counted(packets, "packet")));
     Ok(Exit::Done)
 }

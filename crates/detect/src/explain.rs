@@ -117,8 +117,10 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
         }
         part::PROXY => "a proxy: its targets are judged by name".to_owned(),
         part::ABROAD => format!("hosted abroad ({})", facts.country.code()),
-        part::FEW if facts.kind == EvidenceKind::Heartbeat => format!("only {} bursts a connection", weight.value),
-        part::FEW => format!("only {} check-ins", facts.check_ins),
+        part::FEW if facts.kind == EvidenceKind::Heartbeat => {
+            format!("only {} a connection", several(weight.value, "burst"))
+        }
+        part::FEW => format!("only {}", several(facts.check_ins as f64, "check-in")),
         part::NAMED => format!("a name is given: {}", facts.name.unwrap_or("-")),
         part::PARALLEL => format!(
             "{:.0} % of connections opened together with another, as browsers do",
@@ -195,11 +197,11 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
         ),
         part::MISMATCH => mismatch_text(weight.value, facts),
         part::KNOWN_FOR if weight.log_odds > 0.0 => format!(
-            "first used {:.0} days ago, in {} days of watching",
-            weight.value,
-            facts.days.map_or(0, |(_, watched)| watched)
+            "first used {} ago, in {} of watching",
+            several(weight.value, "day"),
+            several(facts.days.map_or(0.0, |(_, watched)| f64::from(watched)), "day")
         ),
-        part::KNOWN_FOR => format!("in use since the watch began, {:.0} days ago", weight.value),
+        part::KNOWN_FOR => format!("in use since the watch began, {} ago", several(weight.value, "day")),
         part::SPOKEN => match facts.protocol {
             Some(Protocol::Ssh) => "SSH, over which backups and remote commands run on a timer".to_owned(),
             Some(Protocol::Smtp) => "mail, which servers deliver again and again".to_owned(),
@@ -207,8 +209,12 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
         },
         part::CAPPED => format!("all signs together raise by {:.0} at most", weight.value),
         part::BESIDE => format!(
-            "something else is suspected of this host, with a score of {:.2}",
-            weight.value
+            "something else is suspected of this host, with a score of {}",
+            match weight.value {
+                // As scores are printed everywhere: none is a certainty.
+                high if high >= 0.995 => ">0.99".to_owned(),
+                other => format!("{other:.2}"),
+            }
         ),
         part::DRAWN if weight.log_odds > 0.0 => format!(
             "intervals vary by {:.0} %, as of sleeps drawn from a range; what polls has a timer",
@@ -222,6 +228,13 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
         part::KIND => "push, chat and web sockets keep connections alive too".to_owned(),
         other => other.to_owned(),
     }
+}
+
+/// `1 day`, `2 days`.
+fn several(number: f64, noun: &str) -> String {
+    let number = format!("{number:.0}");
+    let end = if number == "1" { "" } else { "s" };
+    format!("{number} {noun}{end}")
 }
 
 /// What was spoken, and what the port stands for.

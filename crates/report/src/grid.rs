@@ -10,26 +10,31 @@ use crate::text::clean;
 
 /// Which edge a column keeps straight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Align {
+pub enum Align {
+    /// Texts.
     Left,
+    /// Numbers.
     Right,
 }
 
 /// One cell: its text, and the class it is coloured by (after padding, for colour has no width).
-pub(crate) struct Cell {
+#[derive(Clone, Debug)]
+pub struct Cell {
     text: String,
     class: Option<(Style, Class)>,
 }
 
 impl Cell {
-    pub(crate) fn new(text: impl AsRef<str>) -> Self {
+    /// A cell of text, made harmless.
+    pub fn new(text: impl AsRef<str>) -> Self {
         Self {
             text: clean(text.as_ref()),
             class: None,
         }
     }
 
-    pub(crate) fn class(style: Style, class: Class) -> Self {
+    /// A class in its colour.
+    pub fn class(style: Style, class: Class) -> Self {
         Self {
             class: Some((style, class)),
             ..Self::new(class.name())
@@ -42,13 +47,15 @@ impl Cell {
 }
 
 /// Columns, then rows.
-pub(crate) struct Grid {
+#[derive(Clone, Debug)]
+pub struct Grid {
     columns: Vec<(Cell, Align)>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Grid {
-    pub(crate) fn new(columns: &[(&str, Align)]) -> Self {
+    /// Columns by their headings; a heading is made harmless, too.
+    pub fn new(columns: &[(&str, Align)]) -> Self {
         Self {
             columns: columns.iter().map(|(name, align)| (Cell::new(name), *align)).collect(),
             rows: Vec::new(),
@@ -56,13 +63,13 @@ impl Grid {
     }
 
     /// Adds a row; it has as many cells as there are columns.
-    pub(crate) fn row(&mut self, cells: Vec<Cell>) {
+    pub fn row(&mut self, cells: Vec<Cell>) {
         debug_assert_eq!(cells.len(), self.columns.len());
         self.rows.push(cells);
     }
 
     /// All lines, each indented by one blank, without trailing blanks, two blanks between columns.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|index| {
                 let cells = self.rows.iter().filter_map(|row| row.get(index)).map(Cell::width);

@@ -23,10 +23,11 @@ mod why;
 pub use country::{country_name, is_country_code};
 pub use csv::{countries as country_csv, scores as scores_csv};
 pub use document::{SCHEMA, has_score, json};
+pub use grid::{Align, Cell, Grid};
 pub use hours::{HourError, HourFiles, Written, is_sensor_name};
 pub use live::{LiveQueue, LiveRow, live_header, live_news, live_row};
 pub use number::{
-    bytes, date_time, duration, engineering, latency, percent, rfc3339, score, seconds, thousands, time_of_day,
+    bytes, counted, date_time, duration, engineering, latency, percent, rfc3339, score, seconds, thousands, time_of_day,
 };
 pub use period::{
     Datum, PERIOD_SCHEMA, PeriodReport, Piece, Sheet, period_csv, period_html, period_json, period_markdown,
@@ -34,6 +35,6 @@ pub use period::{
 };
 pub use place::socket_with_protocol;
 pub use style::Style;
-pub use table::{Heading, Unit, accounting_line, table};
+pub use table::{Heading, Unit, accounting_line, by_class, table};
 pub use text::{clean, csv_cell};
 pub use why::{is_asked, why};

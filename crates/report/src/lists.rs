@@ -6,8 +6,7 @@
 use balefire_detect::{Allowed, Contact, Evidence, IndicatorMatch, IntelList, IntelSign};
 
 use crate::grid::{Align, Cell, Grid};
-use crate::number::{date_time, rfc3339, thousands, time_of_day};
-use crate::table::counted;
+use crate::number::{counted, date_time, rfc3339, thousands, time_of_day};
 use crate::text::{clean, shortened};
 
 /// Rules shown on the page; JSON has all.

@@ -8,9 +8,8 @@ use balefire_detect::{ControlServer, CountryRow};
 use crate::Style;
 use crate::country::country_name;
 use crate::document::has_score;
-use crate::number::{date_time, duration, engineering, latency, score};
+use crate::number::{counted, date_time, duration, engineering, latency, score};
 use crate::place::socket_with_protocol;
-use crate::table::counted;
 use crate::text::clean;
 
 /// How full one worker's queue is.

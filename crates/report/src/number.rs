@@ -18,6 +18,17 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// A number with its noun: `1 host`, `9 hosts`, `1,204 table entries`, `2 addresses`.
+pub fn counted(number: u64, noun: &str) -> String {
+    let number_text = thousands(number);
+    match noun.strip_suffix('y') {
+        _ if number == 1 => format!("1 {noun}"),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{number_text} {stem}ies"),
+        _ if noun.ends_with('s') => format!("{number_text} {noun}es"),
+        _ => format!("{number_text} {noun}s"),
+    }
+}
+
 /// Three significant digits with an SI prefix: `1_920_000.0` as `1.92 M`. The unit follows at the caller's.
 pub fn engineering(number: f64) -> String {
     const PREFIXES: [&str; 6] = ["", " k", " M", " G", " T", " P"];
@@ -81,10 +92,10 @@ pub fn percent(share: f64) -> String {
     }
 }
 
-/// A score with two digits, which never claims a certainty it has not: `>0.99`, `<0.01`.
+/// A score with two digits, which never claims a certainty it has not: `>0.99`, `<0.01`. What is 1 was rounded to it.
 pub fn score(score: f64) -> String {
     match score {
-        s if (0.995..1.0).contains(&s) => ">0.99".to_owned(),
+        s if s >= 0.995 => ">0.99".to_owned(),
         s if s > 0.0 && s < 0.005 => "<0.01".to_owned(),
         s => format!("{:.2}", finite(s)),
     }
@@ -168,9 +179,18 @@ mod tests {
         );
         assert_eq!(
             [1.0, 0.998, 0.97, 0.001, 0.0, f64::NAN].map(score),
-            ["1.00", ">0.99", "0.97", "<0.01", "0.00", "0.00"]
+            [">0.99", ">0.99", "0.97", "<0.01", "0.00", "0.00"]
         );
         assert_eq!([400_000, 1_200, 5].map(latency), ["400 us", "1.20 us", "5.00 ns"]);
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(counted(1, "host"), "1 host");
+        assert_eq!(counted(0, "host"), "0 hosts");
+        assert_eq!(counted(1_204, "table entry"), "1,204 table entries");
+        assert_eq!([counted(2, "day"), counted(2, "address")], ["2 days", "2 addresses"]);
+        assert_eq!(format!("1 of {}", counted(3, "country")), "1 of 3 countries");
     }
 
     #[test]

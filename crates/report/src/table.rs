@@ -10,7 +10,7 @@ use crate::country::country_name;
 use crate::document::{Split, has_score};
 use crate::grid::{Align, Cell, Grid};
 use crate::lists::{allowed_lines, intel_line};
-use crate::number::{bytes, date_time, duration, percent, score, seconds, thousands};
+use crate::number::{bytes, counted, date_time, duration, percent, score, seconds, thousands};
 use crate::place::{COUNTRY_NOTE, socket, source_text};
 use crate::text::{clean, shortened};
 
@@ -61,8 +61,9 @@ pub fn table(summary: &Summary, heading: &Heading, style: Style) -> String {
     page.push('\n');
     page.push_str(&accounting_line(&summary.accounting, style));
     page.push_str(&format!(
-        "  Watched {} of {} hours.\n",
-        heading.hours_watched.0, heading.hours_watched.1
+        "  Watched {} of {}.\n",
+        thousands(heading.hours_watched.0),
+        counted(heading.hours_watched.1, "hour")
     ));
     page.push_str(&losses(&summary.accounting, style));
     page.push_str(&format!(
@@ -110,10 +111,18 @@ pub fn accounting_line(accounting: &Accounting, style: Style) -> String {
 
 fn head_line(summary: &Summary, heading: &Heading) -> String {
     let accounting = &summary.accounting;
-    let (count, volume) = (thousands(accounting.received), bytes(accounting.wire_bytes));
+    let (count, volume) = (accounting.received, bytes(accounting.wire_bytes));
     let mut line = match heading.unit {
-        Unit::Packets => format!("{}   {count} packets, {volume} on the wire", clean(&heading.input)),
-        Unit::Lines => format!("{}   {count} lines telling of {volume}", clean(&heading.input)),
+        Unit::Packets => format!(
+            "{}   {}, {volume} on the wire",
+            clean(&heading.input),
+            counted(count, "packet")
+        ),
+        Unit::Lines => format!(
+            "{}   {} telling of {volume}",
+            clean(&heading.input),
+            counted(count, "line")
+        ),
     };
     if let (Some(first_ns), Some(last_ns)) = (summary.first_packet_ns, summary.last_packet_ns) {
         line.push_str(&format!(
@@ -159,10 +168,8 @@ fn servers(summary: &Summary, style: Style) -> String {
         grid.row(server_row(server, style));
     }
     let mut text = format!(
-        "Suspected control servers: {} of {} of {}{}\n{}",
-        thousands(totals.servers),
-        counted(totals.destinations, "destination"),
-        counted(totals.hosts, "host"),
+        "Suspected control servers: {}{}\n{}",
+        of_destinations(summary),
         by_class(totals.servers_by_class),
         grid.text()
     );
@@ -173,6 +180,22 @@ fn servers(summary: &Summary, style: Style) -> String {
         ));
     }
     text
+}
+
+/// `3 of 46 destinations of 20 hosts`. A name that was only asked for is a server, but nobody's destination.
+fn of_destinations(summary: &Summary) -> String {
+    let totals = &summary.totals;
+    let among = format!(
+        "{} of {}",
+        counted(totals.destinations, "destination"),
+        counted(totals.hosts, "host")
+    );
+    let servers = thousands(totals.servers);
+    if totals.servers > totals.destinations {
+        format!("{servers}, beside {among}")
+    } else {
+        format!("{servers} of {among}")
+    }
 }
 
 fn server_row(server: &ControlServer, style: Style) -> Vec<Cell> {
@@ -237,7 +260,8 @@ fn few_words(evidence: &Evidence) -> String {
     shortened(&words, WHY_COLUMNS)
 }
 
-fn by_class(servers_by_class: [u64; 3]) -> String {
+/// ` (1 confirmed, 3 probable)`, behind a number of servers; counts come as [suspected, probable, confirmed]. Nothing where there is none.
+pub fn by_class(servers_by_class: [u64; 3]) -> String {
     let classes = [Class::Confirmed, Class::Probable, Class::Suspected];
     let counts = [servers_by_class[2], servers_by_class[1], servers_by_class[0]];
     let words: Vec<String> = classes
@@ -280,7 +304,10 @@ fn countries(summary: &Summary) -> String {
     }
     let mut text = grid.text();
     if let Some(more) = rows.len().checked_sub(COUNTRY_ROWS).filter(|more| *more > 0) {
-        text.push_str(&format!(" and {more} more countries: --format csv lists all\n"));
+        text.push_str(&format!(
+            " and {}: --format csv lists all\n",
+            counted(more as u64, "more country")
+        ));
     }
     text.push_str(&format!(
         "{}, {}. A host under two countries counts once in each and once here.\n",
@@ -289,11 +316,11 @@ fn countries(summary: &Summary) -> String {
     ));
     if let (Some(servers), Some(hosts)) = (totals.servers_abroad, totals.hosts_abroad) {
         text.push_str(&format!(
-            "Abroad: {} of {} servers, {} of {} controlled hosts.\n",
+            "Abroad: {} of {}, {} of {}.\n",
             thousands(servers),
-            thousands(totals.servers),
+            counted(totals.servers, "server"),
             thousands(hosts),
-            thousands(totals.controlled_hosts)
+            counted(totals.controlled_hosts, "controlled host")
         ));
     }
     text
@@ -339,10 +366,13 @@ fn losses(accounting: &Accounting, style: Style) -> String {
         });
     }
     if accounting.late > 0 {
-        lines.push(format!(
-            "{} packets came after their hour was closed and count in the one open then.",
-            thousands(accounting.late)
-        ));
+        lines.push(match accounting.late {
+            1 => "1 packet came after its hour was closed and counts in the one open then.".to_owned(),
+            more => format!(
+                "{} packets came after their hour was closed and count in the one open then.",
+                thousands(more)
+            ),
+        });
     }
     if accounting.clock_steps > 0 {
         lines.push(format!(
@@ -351,18 +381,10 @@ fn losses(accounting: &Accounting, style: Style) -> String {
         ));
     }
     if accounting.evictions > 0 {
-        let entries = match accounting.evictions {
-            1 => "1 table entry".to_owned(),
-            more => format!("{} table entries", thousands(more)),
-        };
+        let entries = counted(accounting.evictions, "table entry");
         lines.push(style.loss(&format!(
             "{entries} had to go for lack of room (--memory): there may have been more than was found."
         )));
     }
     lines.into_iter().map(|line| line + "\n").collect()
-}
-
-/// `1 host`, `9 hosts`.
-pub(crate) fn counted(number: u64, noun: &str) -> String {
-    format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
 }

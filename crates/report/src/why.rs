@@ -13,9 +13,8 @@ use crate::country::country_name;
 use crate::document::has_score;
 use crate::grid::{Align, Cell, Grid};
 use crate::lists::sign_page;
-use crate::number::{date_time, duration, percent, score, seconds, thousands, time_of_day};
+use crate::number::{counted, date_time, duration, percent, score, seconds, thousands, time_of_day};
 use crate::place::{COUNTRY_NOTE, socket, socket_with_protocol, source_text};
-use crate::table::counted;
 use crate::text::{clean, shortened};
 
 /// Signs shown in full per server; the rest is counted.
@@ -60,7 +59,7 @@ pub fn is_asked(server: &ControlServer, asked: &str) -> bool {
 
 fn server_page(server: &ControlServer, summary: &Summary, style: Style) -> String {
     let mut page = format!(
-        "{}   {} {}   {} {}   {} of {}   first {}, last {}\n",
+        "{}   {} {}   {} {}   {}   first {}, last {}\n",
         socket_with_protocol(server),
         style.class(server.class, server.class.name()),
         if has_score(server) {
@@ -70,8 +69,7 @@ fn server_page(server: &ControlServer, summary: &Summary, style: Style) -> Strin
         },
         clean(server.country.code()),
         country_name(&server.country),
-        thousands(server.hosts.len() as u64),
-        counted(summary.totals.hosts, "host"),
+        of_hosts(server.hosts.len() as u64, summary.totals.hosts),
         date_time(server.first_ns),
         date_time(server.last_ns),
     );
@@ -94,6 +92,15 @@ fn server_page(server: &ControlServer, summary: &Summary, style: Style) -> Strin
         allow_words(server)
     ));
     page
+}
+
+/// `1 of 20 hosts`; of a moment in which nobody counted the others, its own alone.
+fn of_hosts(hosts: u64, all: u64) -> String {
+    if hosts > all {
+        counted(hosts, "host")
+    } else {
+        format!("{} of {}", thousands(hosts), counted(all, "host"))
+    }
 }
 
 /// What lists say of it, apart from how it behaves.
@@ -348,11 +355,15 @@ fn kind_words(kind: EvidenceKind) -> &'static str {
 }
 
 fn not_suspected(summary: &Summary, timelines: &[TimelineRow], asked: &str) -> String {
-    let mut page = format!(
-        "{}   not among the {} of this input.\n",
-        clean(asked),
-        counted(summary.totals.servers, "suspected control server")
-    );
+    let among = match summary.totals.servers {
+        0 => "not suspected, and nothing else in this input is".to_owned(),
+        1 => "not the one suspected control server of this input".to_owned(),
+        more => format!(
+            "not among the {} of this input",
+            counted(more, "suspected control server")
+        ),
+    };
+    let mut page = format!("{}   {among}.\n", clean(asked));
     let asked = asked.trim().trim_end_matches('.');
     let is_of = |row: &&TimelineRow| {
         row.server.to_string().eq_ignore_ascii_case(asked)

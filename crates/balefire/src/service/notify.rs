@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use balefire_detect::Summary;
 use balefire_pipeline::Snapshot;
-use balefire_report::engineering;
+use balefire_report::{counted, engineering};
 
 use super::Attendant;
 use super::vitals::Vitals;
@@ -63,8 +63,9 @@ impl Attendant for Notifier {
         self.is_stuck = stuck.is_some();
         let servers: u64 = snapshot.servers_by_class.iter().sum();
         tell(&format!(
-            "STATUS={} packets/s, {servers} suspected control servers",
-            engineering(snapshot.packets_per_s)
+            "STATUS={} packets/s, {}",
+            engineering(snapshot.packets_per_s),
+            counted(servers, "suspected control server")
         ));
     }
 }

@@ -5,7 +5,7 @@
 //! says which is which, and of which moment. Not its job: the page itself (`report`), asking workers (`now`).
 
 use balefire_detect::{Accounting, Allowed, ControlServer, Period, PeriodKind, Summary, Totals};
-use balefire_report::{Style, clean, date_time, is_asked, json, rfc3339, why};
+use balefire_report::{Style, clean, date_time, has_score, is_asked, json, rfc3339, score, why};
 use serde_json::{Value, json};
 
 use super::answers;
@@ -135,11 +135,20 @@ fn page(closed: &Summary) -> String {
     page
 }
 
+/// As the page below says it.
+fn known_by(server: &ControlServer) -> String {
+    if has_score(server) {
+        format!("score {}", score(server.score))
+    } else {
+        "by threat intelligence".to_owned()
+    }
+}
+
 /// What the answer is, in words.
 fn said(hour: Option<&Summary>, closed: Option<&Summary>, live: &[&ControlServer], now: &Now) -> String {
     let mut said = match live {
         [] => "not suspected at the moment".to_owned(),
-        [one] => format!("{} at the moment, score {:.2}", one.class.name(), one.score),
+        [one] => format!("{} at the moment, {}", one.class.name(), known_by(one)),
         several => format!("{} servers are suspected at the moment", several.len()),
     };
     let has_evidence = now.servers.iter().any(|server| !server.evidence.is_empty());

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use balefire_detect::{Asked, ControlServer, MOST_ASKED, Shared, Summary};
 use balefire_pipeline::{Lost, Snapshot};
-use balefire_report::{clean, thousands};
+use balefire_report::{clean, counted, thousands};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -289,7 +289,7 @@ impl Record {
                 told: frames,
                 next_ns: now_ns.saturating_add(LOSS_EVERY_NS),
             };
-            let text = format!("{} frames lost {place}, {} in all", thousands(new), thousands(frames));
+            let text = format!("{} lost {place}, {} in all", counted(new, "frame"), thousands(frames));
             self.event(now_ns, EventKind::Loss, text);
         }
     }

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use balefire_report::{csv_cell, date_time, duration, percent, score, seconds, thousands, time_of_day};
+use balefire_report::{counted, csv_cell, date_time, duration, percent, score, seconds, thousands, time_of_day};
 
 use super::app::Allowing;
 use super::canvas::Tint;
@@ -50,7 +50,10 @@ pub(crate) fn page(known: &Explained, width: usize, marks: impl Fn(&[f64]) -> St
             )
         }
         (None, Some(closed)) => format!("as of {}: the workers have not answered since", hour(closed)),
-        (None, None) => "none: the workers have not answered, and no hour with it has closed".to_owned(),
+        (None, None) if known.signs.is_empty() => {
+            "none: the workers have not answered, and no hour with it has closed".to_owned()
+        }
+        (None, None) => "as the worker that follows it saw it; it did not say when".to_owned(),
     };
     lines.labelled("evidence", &words);
     let until_ns = known.now_ns.or(known.hour_ns.map(|(_, end_ns)| end_ns));
@@ -61,7 +64,7 @@ pub(crate) fn page(known: &Explained, width: usize, marks: impl Fn(&[f64]) -> St
     let more = known.signs_total.saturating_sub(known.signs.len() as u64);
     if more > 0 {
         lines.blank();
-        lines.plain(&format!("and {} more signs", thousands(more)));
+        lines.plain(&format!("and {}", counted(more, "more sign")));
     }
     lines.blank();
     lines.hosts(known);
@@ -185,9 +188,9 @@ impl Lines {
         self.labelled(
             "seen",
             &format!(
-                "{} check-ins of {} hosts, first {}, last {}",
-                thousands(server.check_ins),
-                thousands(server.hosts),
+                "{} of {}, first {}, last {}",
+                counted(server.check_ins, "check-in"),
+                counted(server.hosts, "host"),
                 date_time(server.first_ns),
                 date_time(server.last_ns)
             ),
@@ -213,19 +216,19 @@ impl Lines {
             }
         }
         let span = duration(sign.last_ns.saturating_sub(sign.first_ns));
-        let check_ins = thousands(sign.check_ins);
         if sign.listed.is_empty() {
             self.labelled(
                 "  timing",
                 &format!(
-                    "{}: {check_ins} check-ins, {} apart (+-{}), over {span}",
+                    "{}: {}, {} apart (+-{}), over {span}",
                     score(sign.timing),
+                    counted(sign.check_ins, "check-in"),
                     seconds(sign.interval_s),
                     percent(sign.jitter)
                 ),
             );
         } else {
-            self.labelled("  contacts", &format!("{check_ins} over {span}"));
+            self.labelled("  contacts", &format!("{} over {span}", thousands(sign.check_ins)));
         }
         self.intervals(sign, marks);
         self.hours(sign, marks);

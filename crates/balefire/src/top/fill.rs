@@ -8,7 +8,7 @@ use std::fs;
 
 use balefire_detect::{Address, ControlServer, CountryRow, Evidence, IntelSign, Reject, Summary, Timeline, Transport};
 use balefire_pipeline::Lost;
-use balefire_report::{clean, country_name, score, socket_with_protocol, thousands};
+use balefire_report::{clean, counted, country_name, score, socket_with_protocol};
 
 use super::view::{
     Country, Explained, Grade, Host, Hour, Interface, Latency, Memory, Packets, Part, Queue, SCHEMA, Server, Sign,
@@ -74,11 +74,11 @@ pub(crate) fn hour_words(summary: &Summary, kept: bool) -> String {
     let partial = if summary.period.partial { ", partly watched" } else { "" };
     let lost = if kept { "" } else { "; NOT WRITTEN" };
     format!(
-        "hour of {}{partial}: {} control servers, {} controlled hosts, {} packets{lost}",
+        "hour of {}{partial}: {}, {}, {}{lost}",
         balefire_report::date_time(summary.period.start_ns),
-        thousands(summary.totals.servers),
-        thousands(summary.totals.controlled_hosts),
-        thousands(summary.accounting.received),
+        counted(summary.totals.servers, "control server"),
+        counted(summary.totals.controlled_hosts, "controlled host"),
+        counted(summary.accounting.received, "packet"),
     )
 }
 
@@ -97,13 +97,12 @@ pub(crate) fn finding_words(found: &ControlServer, before: Option<Grade>) -> Str
         Some(number) => format!("score {}", score(number)),
         None => "by threat intelligence".to_owned(),
     };
-    let hosts = found.hosts.len();
     format!(
-        "{news}: {}{name}, {} {}, {known_by}, {hosts} host{}",
+        "{news}: {}{name}, {} {}, {known_by}, {}",
         socket_with_protocol(found),
         clean(found.country.code()),
         country_name(&found.country),
-        if hosts == 1 { "" } else { "s" },
+        counted(found.hosts.len() as u64, "host"),
     )
 }
 

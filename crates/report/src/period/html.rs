@@ -5,6 +5,7 @@
 
 use super::words::{self, Shown};
 use super::{Datum, PeriodReport, Sheet, chart, tiles};
+use crate::number::counted;
 use crate::text::clean;
 
 /// Countries in a chart; the table has all.
@@ -66,8 +67,8 @@ fn section(sheet: &Sheet, report: &PeriodReport, watched: &str) -> String {
     text += &charts(sheet, report);
     text += &table(&words::shown(sheet, report));
     if sheet.rows.len() > MOST_ROWS {
-        let more = sheet.rows.len() - MOST_ROWS;
-        text += &format!("<p class=\"note\">and {more} more rows, which --format json and csv have</p>\n");
+        let more = counted((sheet.rows.len() - MOST_ROWS) as u64, "more row");
+        text += &format!("<p class=\"note\">and {more}, which --format json and csv have</p>\n");
     }
     if let Some(note) = words::note(&sheet.name, report) {
         text += &format!("<p class=\"note\">{}</p>\n", escaped(&note));

@@ -5,6 +5,7 @@
 use super::words::{self, Shown};
 use super::{PeriodReport, Sheet};
 use crate::grid::{Align, Cell, Grid};
+use crate::number::counted;
 
 /// Rows of a table on a terminal and in a document; the rest is counted, and whole in JSON and CSV.
 const MOST_ROWS: usize = 60;
@@ -99,8 +100,8 @@ fn rest(sheet: &Sheet) -> String {
     match sheet.rows.len() {
         0 => "   none\n".to_owned(),
         rows if rows > MOST_ROWS => format!(
-            "   and {} more rows, which --format json and csv have\n",
-            rows - MOST_ROWS
+            "   and {}, which --format json and csv have\n",
+            counted((rows - MOST_ROWS) as u64, "more row")
         ),
         _ => String::new(),
     }
