@@ -3,7 +3,7 @@
 //! In: a [`View`] and an [`App`]. Out: a [`Buffer`] of the screen's size: [`render`] is pure. Not its job: the overview's body
 //! (`overview`), the text of evidence (`evidence`), terminals.
 
-use balefire_report::{duration, engineering, thousands, time_of_day};
+use balefire_report::{counted, duration, engineering, thousands, time_of_day};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -27,18 +27,19 @@ const LIST_HEAD_ROWS: u16 = 2;
 const HELP: &str = "\
 1 to 5, tab, h l, arrows   pages: overview, servers, hosts, countries, events
 j k, arrows                one row down, up
-space b, PgDn PgUp         one screen down, up
+space b, ^F ^B, PgDn PgUp  one screen down, up
 g G, Home End              first row, last row
 s S                        sort by the next column, the one before
 r                          turn the order round
 /                          filter: any cell; cc:NL only the column cc
-                           enter keeps it, Esc drops it
+                           enter keeps it, ^U empties it, Esc drops it
 enter                      servers, hosts: how do we know? countries: its rows;
-                           events: the whole text
+                           events: the whole text; overview: the servers
 p                          pause: the screen stands still, nothing is missed
 e                          write the rows shown to a CSV file in this folder
-a                          allow the server: asks why, adds a rule to the allowlist
-?  q  ^L  ^Z               this page; back, or quit; draw anew; to the shell
+a                          allow the server: asks why, adds an allowlist rule
+?  q Esc                   this page; back, and q quits from a page
+^L  ^Z  ^C                 draw anew; to the shell; quit from anywhere
 
 Evidence is of now, as the one worker sees it that follows the host.
 A country is that of an address (hosting), never an actor.
@@ -258,20 +259,13 @@ fn caption(canvas: &mut Canvas<'_>, body: Rect, view: &View, app: &App, sheet: &
     let all = app.page.count(view).unwrap_or(shown);
     let mut words = match app.page {
         Page::Countries => format!(
-            "now {} servers, {} hosts; {}",
-            thousands(view.servers_total),
-            thousands(view.hosts_total),
+            "now {}, {}; {}",
+            counted(view.servers_total, "server"),
+            counted(view.hosts_total, "host"),
             pages::hour_words(view)
         ),
-        page if shown == all => {
-            let name = if shown == 1 {
-                page.name().trim_end_matches('s')
-            } else {
-                page.name()
-            };
-            format!("{} {name}", thousands(shown))
-        }
-        page => format!("{} of {} {}", thousands(shown), thousands(all), page.name()),
+        page if shown == all => counted(shown, page.noun()),
+        page => format!("{} of {}", thousands(shown), counted(all, page.noun())),
     };
     if app.page == Page::Servers {
         let [suspected, probable, confirmed] = view.servers_by_class.map(thousands);
@@ -332,6 +326,43 @@ fn text(canvas: &mut Canvas<'_>, body: Rect, lines: &[Line], scroll: u16) {
     }
 }
 
+const OVERVIEW_KEYS: [&str; 6] = [
+    "? help",
+    "q quit",
+    "1-5 tab pages",
+    "enter servers",
+    "e export",
+    "p pause",
+];
+const SERVER_KEYS: [&str; 9] = [
+    "? help",
+    "q quit",
+    "/ filter",
+    "s sort",
+    "r reverse",
+    "enter open",
+    "a allow",
+    "e export",
+    "p pause",
+];
+const LIST_KEYS: [&str; 8] = [
+    "? help",
+    "q quit",
+    "/ filter",
+    "s sort",
+    "r reverse",
+    "enter open",
+    "e export",
+    "p pause",
+];
+
+/// As far apart as there is room for.
+fn spread(keys: &[&str], width: u16) -> String {
+    let apart = ["   ", "  "].map(|gap| keys.join(gap));
+    let fitting = apart.into_iter().find(|line| columns(line) <= width);
+    fitting.unwrap_or_else(|| keys.join(" "))
+}
+
 /// What can be done, or what was just said.
 fn foot(canvas: &mut Canvas<'_>, app: &App) {
     let area = canvas.area();
@@ -348,19 +379,16 @@ fn foot(canvas: &mut Canvas<'_>, app: &App) {
             canvas.put(0, y, area.width, prompt, Tint::Strong);
             return;
         }
-        Over::Evidence { .. } => "j k space b g G scroll   a allow   e export as CSV   q back",
-        Over::Help { .. } | Over::Event { .. } => "j k space b g G scroll   q back",
-        Over::Nothing if app.page == Page::Overview => {
-            "? help   q quit   1-5 tab pages   enter servers   e export   p pause"
-        }
-        Over::Nothing if matches!(app.page, Page::Servers | Page::Hosts) => {
-            "? help q quit / filter s sort r reverse enter open a allow e export p pause"
-        }
-        Over::Nothing => "? help  q quit  / filter  s sort  r reverse  enter open  e export  p pause",
+        Over::Evidence { .. } => &["j k space b g G scroll", "a allow", "e export as CSV", "q back"][..],
+        Over::Help { .. } | Over::Event { .. } => &["j k space b g G scroll", "q back"],
+        Over::Nothing if app.page == Page::Overview => &OVERVIEW_KEYS,
+        Over::Nothing if matches!(app.page, Page::Servers | Page::Hosts) => &SERVER_KEYS,
+        Over::Nothing => &LIST_KEYS,
     };
+    let keys = spread(keys, area.width);
     match (&app.message, &app.trouble) {
         (Some(message), _) => canvas.put(0, y, area.width, message, Tint::Strong),
         (None, Some(trouble)) => canvas.put(0, y, area.width, trouble, Tint::Loss),
-        (None, None) => canvas.put(0, y, area.width, keys, Tint::Plain),
+        (None, None) => canvas.put(0, y, area.width, &keys, Tint::Plain),
     };
 }

@@ -49,15 +49,6 @@ fn found(canvas: &mut Canvas<'_>, body: Rect, view: &View) -> u16 {
     } else {
         String::new()
     };
-    let mut countries: Vec<String> = view
-        .countries
-        .iter()
-        .take(3)
-        .map(|one| format!("{} {}", one.code, one.servers))
-        .collect();
-    if view.countries.len() > 3 {
-        countries.push("...".to_owned());
-    }
     canvas.put(0, y, LABEL, "servers", Tint::Strong);
     let servers = format!("{}{of_class}", thousands(view.servers_total));
     canvas.put(LABEL, y, body.width - LABEL, &servers, Tint::Strong);
@@ -69,17 +60,34 @@ fn found(canvas: &mut Canvas<'_>, body: Rect, view: &View) -> u16 {
         ""
     };
     let hosts = format!(
-        "{at_least}{} of {} controlled   servers hosted in {}",
+        "{at_least}{} of {} controlled   servers hosted in ",
         thousands(view.hosts_total),
         thousands(view.hosts_inside),
-        if countries.is_empty() {
-            "no country".to_owned()
-        } else {
-            countries.join("  ")
-        }
     );
+    let room = (body.width - LABEL).saturating_sub(columns(&hosts));
+    let hosts = hosts + &hosted_in(view, room);
     canvas.put(LABEL, y + 1, body.width - LABEL, &hosts, Tint::Plain);
     y + 2
+}
+
+/// As many countries as there is room for, those with the most servers first.
+fn hosted_in(view: &View, room: u16) -> String {
+    const MORE: &str = "  ...";
+    let mut words = String::new();
+    for (number, country) in view.countries.iter().enumerate() {
+        let gap = if words.is_empty() { "" } else { "  " };
+        let word = format!("{gap}{} {}", country.code, thousands(country.servers));
+        let is_last = number + 1 == view.countries.len();
+        let needed = columns(&words) + columns(&word) + if is_last { 0 } else { columns(MORE) };
+        if needed > room && number > 0 {
+            return words + MORE;
+        }
+        words.push_str(&word);
+    }
+    if words.is_empty() {
+        return "no country".to_owned();
+    }
+    words
 }
 
 fn rates(canvas: &mut Canvas<'_>, body: Rect, view: &View, y: u16) -> u16 {

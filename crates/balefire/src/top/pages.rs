@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use balefire_report::{date_time, duration, percent, rfc3339, score, seconds};
+use balefire_report::{counted, date_time, duration, percent, rfc3339, score, seconds};
 
 use super::canvas::Tint;
 use super::evidence::line_of;
@@ -42,6 +42,17 @@ impl Page {
             Self::Hosts => "hosts",
             Self::Countries => "countries",
             Self::Events => "events",
+        }
+    }
+
+    /// One of its rows.
+    pub(crate) const fn noun(self) -> &'static str {
+        match self {
+            Self::Overview => "figure",
+            Self::Servers => "server",
+            Self::Hosts => "host",
+            Self::Countries => "country",
+            Self::Events => "event",
         }
     }
 
@@ -83,7 +94,7 @@ pub(crate) fn place(id: &str) -> String {
 fn servers(view: &View) -> Sheet {
     let columns = vec![
         Column::number("#", "rank", 3, 0),
-        Column::text("server", "server", 21, 26, 0),
+        Column::text("server", "server", 21, 48, 0),
         Column::text("name", "name", 16, 60, 7),
         Column::text("cc", "cc", 2, 2, 0),
         Column::text("class", "class", 9, 9, 0),
@@ -107,6 +118,7 @@ fn servers(view: &View) -> Sheet {
             ),
             Cell {
                 export: server.id.clone(),
+                order: Order::place(&server.id),
                 ..Cell::text(place(&server.id))
             },
             name(server),
@@ -178,14 +190,17 @@ fn hosts(view: &View) -> Sheet {
         Column::text("class", "class", 9, 9, 0),
         Column::number("score", "score", 5, 0),
         Column::text("best server", "best_server", 21, 48, 0),
-        Column::text("countries", "countries", 8, 40, 2),
+        Column::text("cc", "countries", 5, 40, 2),
         Column::number("last", "servers_last", 9, 3),
     ];
     let now_ns = now_ns(view);
     let rows = view.hosts.iter().map(|host| Row {
         id: host.address.clone(),
         cells: vec![
-            Cell::text(host.address.as_str()),
+            Cell {
+                order: Order::place(&host.address),
+                ..Cell::text(host.address.as_str())
+            },
             Cell::count(host.servers),
             Cell {
                 order: Order::Number(host.class as u8 as f64),
@@ -194,6 +209,7 @@ fn hosts(view: &View) -> Sheet {
             score_cell(host.score),
             Cell {
                 export: host.best.clone(),
+                order: Order::place(&host.best),
                 ..Cell::text(place(&host.best))
             },
             Cell::text(host.countries.join(" ")),
@@ -213,11 +229,11 @@ fn countries(view: &View) -> Sheet {
         Column::text("country", "country", 13, 24, 1),
         Column::number("servers", "servers", 7, 0),
         Column::number("rank", "rank_by_servers", 4, 0),
-        Column::text("", "", 8, 20, 3),
+        Column::text("", "", 6, 20, 3),
         Column::number("hosts", "hosts", 7, 0),
         Column::number("rank", "rank_by_hosts", 4, 0),
-        Column::text("", "", 8, 20, 3),
-        Column::number("hour srv", "hour_servers", 8, 0),
+        Column::text("", "", 6, 20, 3),
+        Column::number("hour's servers", "hour_servers", 14, 0),
         Column::text("", "", 8, 12, 9),
         Column::number("hosts", "hour_hosts", 6, 0),
         Column::text("", "", 8, 12, 8),
@@ -385,12 +401,12 @@ fn optional(number: Option<u64>) -> String {
 pub(crate) fn hour_words(view: &View) -> String {
     match &view.hour {
         Some(hour) => format!(
-            "hour {}-{}{}: {} servers, {} hosts",
+            "hour {}-{}{}: {}, {}",
             date_time(hour.start_ns).get(11..16).unwrap_or_default(),
             date_time(hour.end_ns).get(11..16).unwrap_or_default(),
             if hour.partial { " (in part)" } else { "" },
-            balefire_report::thousands(hour.servers),
-            balefire_report::thousands(hour.hosts),
+            counted(hour.servers, "server"),
+            counted(hour.hosts, "host"),
         ),
         None => "no hour closed yet".to_owned(),
     }

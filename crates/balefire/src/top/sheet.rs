@@ -4,10 +4,11 @@
 //! columns there are (`pages`), drawing (`draw`).
 
 use std::cmp::Ordering;
+use std::net::{IpAddr, SocketAddr};
 
 use balefire_report::csv_cell;
 
-use super::canvas::Tint;
+use super::canvas::{Tint, columns};
 
 /// How a column is called, and how much room it takes and may be given.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,8 @@ impl Column {
 pub(crate) enum Order {
     /// Largest first.
     Number(f64),
+    /// IPv4 before IPv6, each as numbers; then by port, then by what stands behind.
+    Place(IpAddr, u16, String),
     /// In the alphabet's order.
     Text(String),
     /// Not known: always last.
@@ -68,6 +71,21 @@ pub(crate) struct Cell {
     pub(crate) tint: Tint,
     /// A bar of this part of the column's width, in place of the text.
     pub(crate) bar: Option<f64>,
+}
+
+impl Order {
+    /// Of `192.0.2.1`, `192.0.2.1:443/tcp`, `[2001:db8::1]:443/udp name`, `192.0.2.1/icmp`; in the alphabet's order what is no address.
+    pub(crate) fn place(text: &str) -> Self {
+        let end = text.find(['/', ' ']).unwrap_or(text.len());
+        let (place, rest) = text.split_at(end);
+        if let Ok(address) = place.parse::<IpAddr>() {
+            Self::Place(address, 0, rest.to_owned())
+        } else if let Ok(socket) = place.parse::<SocketAddr>() {
+            Self::Place(socket.ip(), socket.port(), rest.to_owned())
+        } else {
+            Self::Text(text.to_lowercase())
+        }
+    }
 }
 
 impl Cell {
@@ -201,7 +219,7 @@ impl Sheet {
         text
     }
 
-    /// The columns that fit, each with its width; the gap between two is `gap`.
+    /// The columns that fit, each with its width, which is larger where its cells need more and there is room; the gap between two is `gap`.
     pub(crate) fn fitting(&self, width: u16, gap: u16) -> Vec<(usize, u16)> {
         let mut shown: Vec<(usize, u16)> = self.columns.iter().map(|column| column.width).enumerate().collect();
         let taken = |shown: &[(usize, u16)]| -> u16 {
@@ -217,7 +235,7 @@ impl Sheet {
         }
         let mut room = width.saturating_sub(taken(&shown));
         for (index, width) in &mut shown {
-            let more = room.min(self.columns[*index].most.saturating_sub(*width));
+            let more = room.min(self.wanted(*index).saturating_sub(*width));
             *width += more;
             room -= more;
         }
@@ -225,16 +243,29 @@ impl Sheet {
     }
 }
 
-/// Numbers largest first, texts in order; what is missing comes last, reversed or not.
+impl Sheet {
+    /// Room that a column has a use for: that of its widest cell; bars take what they may have.
+    fn wanted(&self, index: usize) -> u16 {
+        let most = self.columns[index].most;
+        let cells = self.rows.iter().filter_map(|row| row.cells.get(index));
+        let widths = cells.map(|cell| if cell.bar.is_some() { most } else { columns(&cell.text) });
+        widths.max().unwrap_or(0).min(most)
+    }
+}
+
+/// Numbers largest first, addresses and texts in order; what is missing comes last, reversed or not.
 fn compare(one: Option<&Order>, two: Option<&Order>, reversed: bool) -> Ordering {
     let ordering = match (one, two) {
         (Some(Order::Number(one)), Some(Order::Number(two))) => two.total_cmp(one),
         (Some(Order::Text(one)), Some(Order::Text(two))) => one.cmp(two),
+        (Some(Order::Place(one, one_port, one_rest)), Some(Order::Place(two, two_port, two_rest))) => {
+            (one, one_port, one_rest).cmp(&(two, two_port, two_rest))
+        }
         (Some(Order::Missing) | None, Some(Order::Missing) | None) => Ordering::Equal,
         (Some(Order::Missing) | None, _) => return Ordering::Greater,
         (_, Some(Order::Missing) | None) => return Ordering::Less,
-        (Some(Order::Number(_)), _) => Ordering::Less,
-        (Some(Order::Text(_)), _) => Ordering::Greater,
+        (Some(Order::Number(_)), _) | (Some(Order::Place(..)), Some(Order::Text(_))) => Ordering::Less,
+        (Some(Order::Text(_) | Order::Place(..)), _) => Ordering::Greater,
     };
     if reversed { ordering.reverse() } else { ordering }
 }
@@ -296,6 +327,39 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_sorted_as_numbers() {
+        let by_address = [
+            "9.0.0.1/icmp",
+            "10.0.0.9:443/tcp",
+            "10.0.0.10",
+            "10.0.0.10:80/tcp",
+            "10.0.0.10:443/tcp",
+            "10.0.0.10:443/tcp a.example",
+            "10.0.0.10:443/udp",
+            "[2001:db8::9]:443/tcp",
+            "[2001:db8::10]:443/tcp",
+            "no address",
+        ];
+        let mut sheet = sheet();
+        sheet.rows = by_address
+            .iter()
+            .rev()
+            .map(|id| Row {
+                id: (*id).to_owned(),
+                cells: vec![Cell {
+                    order: Order::place(id),
+                    ..Cell::text(*id)
+                }],
+            })
+            .collect();
+        let sorted = sheet.arranged(&Sorting {
+            column: Some(0),
+            ..Sorting::default()
+        });
+        assert_eq!(ids(&sorted), by_address);
+    }
+
+    #[test]
     fn a_filter_looks_at_all_cells_or_at_the_named_one() {
         let left = |filter: &str| {
             let by = Sorting {
@@ -327,8 +391,15 @@ mod tests {
 
     #[test]
     fn narrow_screens_lose_the_spare_columns_first() {
-        let sheet = sheet();
+        let mut sheet = sheet();
+        assert_eq!(sheet.fitting(40, 1), [(0, 10), (1, 6), (2, 8)], "no cell needs more");
+        sheet.rows[0].cells[0] = Cell::text("a.long.name.of.thirty.one.chars");
         assert_eq!(sheet.fitting(40, 1), [(0, 24), (1, 6), (2, 8)]);
+        assert_eq!(
+            sheet.fitting(90, 1),
+            [(0, 30), (1, 6), (2, 8)],
+            "no more than it may have"
+        );
         assert_eq!(sheet.fitting(20, 1), [(0, 13), (1, 6)]);
         assert_eq!(sheet.fitting(10, 1), [(0, 10)]);
         assert_eq!(sheet.fitting(4, 1), [(0, 10)]);
