@@ -1,7 +1,9 @@
 //! `balefire ctl`: asks the running service, and prints its answer.
 //!
 //! In: a word, what it is about, and where the socket is. Out: lines for people, or the service's JSON as it is. Not its job: what is answered
-//! (`control`).
+//! (`control`), tables (`tables`).
+
+mod tables;
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -38,16 +40,24 @@ pub(crate) fn run(flags: &CtlFlags) -> Result<Exit, Failure> {
         let text = text.map_err(|error| Failure::failed(error.to_string()))?;
         output::print(&format!("{text}\n"))?;
     } else {
-        let mut lines = String::new();
-        if flags.word == CtlWord::Why {
-            explain(&answer, &mut lines);
-        } else {
-            tell(&answer, 0, &mut lines);
-        }
-        output::print(&lines)?;
+        output::print(&lines(flags.word, &answer))?;
     }
     let failed = answer["failed"].as_array().is_some_and(|failed| !failed.is_empty());
     Ok(if failed { Exit::Failed } else { Exit::Done })
+}
+
+/// The answer for people.
+fn lines(word: CtlWord, answer: &Value) -> String {
+    if let Some(table) = tables::table(word, answer) {
+        return table;
+    }
+    let mut lines = String::new();
+    if word == CtlWord::Why {
+        explain(answer, &mut lines);
+    } else {
+        tell(answer, 0, &mut lines);
+    }
+    lines
 }
 
 /// The line that is sent.
