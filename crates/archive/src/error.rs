@@ -18,6 +18,17 @@ pub enum ArchiveError {
         /// The system's reason.
         source: io::Error,
     },
+    /// What hours were to be taken from cannot be read.
+    #[error(
+        "{path}: {source}; hours come from a folder that was given to --output, an archive, its parquet folder, or s3://BUCKET/PREFIX",
+        path = path.display()
+    )]
+    Source {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// SQLite failed.
     #[error("{path}: {source}", path = path.display())]
     Sqlite {
@@ -118,6 +129,13 @@ pub enum Fault {
 
 pub(crate) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> ArchiveError + '_ {
     move |source| ArchiveError::Io {
+        path: path.to_path_buf(),
+        source,
+    }
+}
+
+pub(crate) fn source_error(path: &Path) -> impl FnOnce(io::Error) -> ArchiveError + '_ {
+    move |source| ArchiveError::Source {
         path: path.to_path_buf(),
         source,
     }

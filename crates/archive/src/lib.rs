@@ -37,4 +37,4 @@ pub use settle::{MOST_WAITING_PAIRS, Waiting};
 pub use sketch::{estimate as estimate_peers, union as unite_peers};
 pub use store::{Retention, STORE_VERSION, SensorHours, Store};
 pub use summary::{About, identity};
-pub use transfer::{S3, Transfer};
+pub use transfer::{S3, Transfer, hours_of};

@@ -4,11 +4,12 @@
 //! machines too: the columns must be exactly those of `schema.md`, and every cell is checked. Not its job: where files lie and
 //! when they are whole (`closing`).
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
@@ -73,18 +74,52 @@ pub(crate) fn write_to<W: Write + Send, R: Row>(sink: W, first: &[Value], rows: 
 /// # Errors
 /// If it is no Parquet file of this table, in all its cells.
 pub(crate) fn read<R: Row>(path: &Path) -> Result<Vec<([Value; 4], R)>, ArchiveError> {
-    let file = File::open(path).map_err(io_error(path))?;
+    let file = match File::open(path) {
+        // Its hour is at fault, not the disk.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(ArchiveError::Record {
+                path: path.to_path_buf(),
+                fault: Fault::Content("the file is not there, so its hour is not whole".to_owned()),
+            });
+        }
+        opened => opened.map_err(io_error(path))?,
+    };
     let too_large = file.metadata().map_err(io_error(path))?.len() > MOST_FILE_BYTES;
     // The reader is made for sound files; nothing of ours is half-done if it fails on a forged one.
     let rows = if too_large {
         Err(Fault::Content(format!("larger than {MOST_FILE_BYTES} bytes")))
     } else {
-        catch_unwind(AssertUnwindSafe(|| read_rows(file)))
-            .unwrap_or_else(|_| Err(Fault::Parquet("the reader gave up".to_owned())))
+        caught(|| read_rows(file)).unwrap_or_else(|why| Err(Fault::Parquet(format!("the reader gave up: {why}"))))
     };
     rows.map_err(|fault| ArchiveError::Record {
         path: path.to_path_buf(),
         fault,
+    })
+}
+
+thread_local! {
+    /// A panic of this thread is an answer that is told in other words.
+    static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What the body returns, or why it panicked: in the words of the error, not in those of a bug with a backtrace.
+fn caught<T>(body: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |panicked| {
+            if !IS_CAUGHT.get() {
+                before(panicked);
+            }
+        }));
+    });
+    IS_CAUGHT.set(true);
+    let done = catch_unwind(AssertUnwindSafe(body));
+    IS_CAUGHT.set(false);
+    done.map_err(|panicked| {
+        let words = panicked.downcast_ref::<&str>().map(|words| (*words).to_owned());
+        let words = words.or_else(|| panicked.downcast_ref::<String>().cloned());
+        words.unwrap_or_else(|| "it did not say why".to_owned())
     })
 }
 
@@ -201,5 +236,21 @@ fn io_reason(error: ParquetError) -> std::io::Error {
             Err(source) => std::io::Error::other(source),
         },
         error => std::io::Error::other(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_panics_has_a_reason() {
+        assert_eq!(caught(|| 5), Ok(5));
+        let at = 9;
+        assert_eq!(
+            caught(|| panic!("page {at} is none")),
+            Err::<(), _>("page 9 is none".to_owned())
+        );
+        assert!(!IS_CAUGHT.get(), "other panics are told as ever");
     }
 }

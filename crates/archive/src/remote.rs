@@ -11,5 +11,5 @@ mod s3;
 #[cfg(feature = "object-storage")]
 mod s3;
 
-pub(crate) use s3::import;
 pub use s3::push;
+pub(crate) use s3::{hours_of, import};

@@ -56,6 +56,7 @@ pub const QUERIES: &[Query] = queries! { "sql/",
     set_sizes () <- server_sizes;
     services () <- services period_servers service_hosts place_hosts;
     turnover () <- server_turnover server_hosts before_pairs;
+    turnover_servers () <- turnover_named;
     coverage_before () <- before_watched;
     coverage () <- watched;
     databases () <- watched;
@@ -76,8 +77,9 @@ pub(crate) const STEPS: &[Query] = queries! { "sql/steps/",
     country_hosts (country host_id) <- period_pairs;
     countries () <- period_servers country_hosts;
     service_hosts (service_id host_id) <- period_pairs services;
-    before_pairs (server_id host_id) <- ;
+    before_pairs (server_id host_id country) <- ;
     server_turnover (server_id) <- period_servers before_pairs;
+    turnover_named () <- server_turnover before_pairs period_pairs;
     day_hosts (day_s host_id) <- ;
     days () <- day_hosts;
     bucket_hosts (bucket_s host_id) <- ;
@@ -85,7 +87,7 @@ pub(crate) const STEPS: &[Query] = queries! { "sql/steps/",
 };
 
 /// Tables that are only there when two periods are compared.
-const OF_TWO_PERIODS: [&str; 2] = ["turnover", "coverage_before"];
+const OF_TWO_PERIODS: [&str; 3] = ["turnover", "turnover_servers", "coverage_before"];
 
 /// The tables that a question has.
 pub fn queries(question: &Question) -> impl Iterator<Item = &'static Query> {

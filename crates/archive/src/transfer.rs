@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::archive::{Added, Archive, find};
+use crate::archive::{Added, Archive, SQLITE, find};
 use crate::closing::{PARQUET, place, read_hour};
-use crate::error::{ArchiveError, Fault, io_error};
+use crate::error::{ArchiveError, Fault, source_error};
 use crate::record::is_sensor_id;
 
 /// Begins the name of a place in object storage.
@@ -100,13 +100,34 @@ impl Archive {
     }
 }
 
+/// How many hours a place has, before an archive is made to take them.
+///
+/// # Errors
+/// If the place cannot be read, or is none.
+pub fn hours_of(named: &str) -> Result<u64, ArchiveError> {
+    if named.starts_with(S3) {
+        return crate::remote::hours_of(named);
+    }
+    Ok(offered(&parquet_of(Path::new(named))?)?.len() as u64)
+}
+
 /// The Parquet folder that a name means.
 fn parquet_of(named: &Path) -> Result<PathBuf, ArchiveError> {
     let below = [named.join(PARQUET), find(named).join(PARQUET)];
-    let folder = below.into_iter().find(|folder| folder.is_dir());
-    let folder = folder.unwrap_or_else(|| named.to_path_buf());
-    fs::metadata(&folder).map_err(io_error(&folder))?;
-    Ok(folder)
+    if let Some(folder) = below.into_iter().find(|folder| folder.is_dir()) {
+        return Ok(folder);
+    }
+    // An archive without Parquet files has nothing to give, but is no mistake; a folder of something else is one.
+    if folders(named, "date")?.is_empty() && !find(named).join(SQLITE).exists() {
+        return Err(ArchiveError::NotAnArchive {
+            path: named.to_path_buf(),
+            reason:
+                "no hours (date=.../hour=.../sensor=.../rev=...) are in it; name a folder that was given to --output, \
+                     an archive, or its parquet folder"
+                    .to_owned(),
+        });
+    }
+    Ok(named.to_path_buf())
 }
 
 /// The hours under a folder.
@@ -138,8 +159,8 @@ pub(crate) fn offer<W>(hours: &mut Offered<W>, key: (String, String, String), re
 /// The folders called `NAME=VALUE`, by their values.
 fn folders(folder: &Path, name: &str) -> Result<Vec<(String, PathBuf)>, ArchiveError> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io_error(folder))? {
-        let path = entry.map_err(io_error(folder))?.path();
+    for entry in fs::read_dir(folder).map_err(source_error(folder))? {
+        let path = entry.map_err(source_error(folder))?.path();
         let value = path
             .file_name()
             .and_then(|file| file.to_str())

@@ -4,8 +4,10 @@
 
 use std::path::Path;
 
-use balefire_archive::{Archive, ArchiveError, FOLDER, Retention, SQLITE, Store, Transfer, clickhouse, find, push};
-use balefire_report::{clean, rfc3339, thousands};
+use balefire_archive::{
+    Archive, ArchiveError, FOLDER, Retention, SQLITE, Store, Transfer, clickhouse, find, hours_of, push,
+};
+use balefire_report::{clean, counted, rfc3339, thousands};
 
 use crate::exit::{Exit, Failure};
 use crate::flags::ArchiveCommand;
@@ -33,7 +35,7 @@ pub(crate) fn run(command: &ArchiveCommand) -> Result<Exit, Failure> {
                 .iter()
                 .for_each(|fault| output::complain(&fault.to_string()));
             output::print(&format!(
-                "{}: archive.sqlite is whole; of the hours with Parquet files {} good, {} not; {} without.\n",
+                "{}: archive.sqlite is whole; hours with Parquet files: {} good, {} not; without: {}.\n",
                 clean(&folder.display().to_string()),
                 thousands(transfer.known),
                 thousands(transfer.faults.len() as u64),
@@ -65,6 +67,19 @@ fn import(named: &Path, from: &[String]) -> Result<Exit, Failure> {
     } else {
         named.join(FOLDER)
     };
+    if !folder.join(SQLITE).exists() {
+        // A slip of the pen must not leave an empty archive behind.
+        let mut hours = 0;
+        for place in from {
+            hours += hours_of(place).map_err(failed)?;
+        }
+        if hours == 0 {
+            return Err(Failure::failed(format!(
+                "no hour is in {}; no archive was made",
+                clean(&from.join(", "))
+            )));
+        }
+    }
     let mut archive = Archive::open(&folder, Retention::default()).map_err(failed)?;
     let mut exit = Exit::Done;
     for place in from {
@@ -96,9 +111,9 @@ fn told(transfer: &Transfer, place: &str, taken: &str, known: &str) -> Result<Ex
         output::complain(&fault.to_string());
     }
     output::print(&format!(
-        "{}: {} hours {taken}, {} {known}, {} left out.\n",
+        "{}: {} {taken}, {} {known}, {} left out.\n",
         clean(place),
-        thousands(transfer.taken),
+        counted(transfer.taken, "hour"),
         thousands(transfer.known),
         thousands(faults.len() as u64),
     ))?;

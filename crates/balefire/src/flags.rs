@@ -369,7 +369,7 @@ pub(crate) enum ArchiveCommand {
         archive: PathBuf,
 
         /// Folders given to --output elsewhere, archives, Parquet folders, or s3://BUCKET/PREFIX (access from AWS_ACCESS_KEY_ID,
-        /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL).
+        /// AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; AWS_ALLOW_HTTP=true for one of http://).
         #[arg(required = true, value_name = "DIR|URL")]
         from: Vec<String>,
     },

@@ -62,8 +62,16 @@ fn from_sqlite(flags: &ReportFlags, settings: &Settings) -> Result<Answered, Fai
             "--archive DIR is missing: the folder that was given to --output",
         ));
     };
-    let folder = find(folder);
+    let named = folder;
+    let folder = find(named);
     let path = folder.join(SQLITE);
+    if !path.exists() {
+        return Err(Failure::failed(format!(
+            "{}: no archive is there; --archive names the folder that was given to --output: \
+             `balefire read --output DIR CAPTURE` makes one in DIR",
+            clean(&named.display().to_string())
+        )));
+    }
     let store = Store::open_to_read(&path).map_err(failed)?;
     let everything = Question::everything(&store).map_err(failed)?;
     let Some(everything) = everything else {
@@ -123,11 +131,19 @@ fn known_sensors(flags: &ReportFlags, sensors: &[String]) -> Result<(), Failure>
 fn asked(flags: &ReportFlags, settings: &Settings, everything: Question) -> Result<Question, Failure> {
     let (first_s, last_s) = (everything.from_s, everything.to_s);
     let mut question = everything;
+    let mut cut = false;
     if let Some(from) = &flags.from {
-        question.from_s = period::hour_of("--from", from)?;
+        question.from_s = period::hour_of("--from", from, &mut cut)?;
     }
     if let Some(to) = &flags.to {
-        question.to_s = period::hour_of("--to", to)?;
+        question.to_s = period::hour_of("--to", to, &mut cut)?;
+    }
+    if cut {
+        output::remark(&format!(
+            "balefire: --from and --to are cut down to whole hours: the period is {} to {} (exclusive)",
+            moment(question.from_s),
+            moment(question.to_s)
+        ));
     }
     if question.to_s <= question.from_s {
         return Err(Failure::usage(format!(
@@ -147,7 +163,16 @@ fn asked(flags: &ReportFlags, settings: &Settings, everything: Question) -> Resu
         ));
     }
     if let Some(before) = &flags.compare {
-        question.before = Some(period::period(before, (question.from_s, question.to_s))?);
+        let mut cut = false;
+        let (from_s, to_s) = period::period(before, (question.from_s, question.to_s), &mut cut)?;
+        if cut {
+            output::remark(&format!(
+                "balefire: --compare is cut down to whole hours: {} to {} (exclusive)",
+                moment(from_s),
+                moment(to_s)
+            ));
+        }
+        question.before = Some((from_s, to_s));
     }
     question.sensors.clone_from(&flags.sensor);
     question.class_least = match flags.class {
@@ -181,7 +206,7 @@ fn tables(flags: &ReportFlags, question: &Question) -> Result<Vec<&'static Query
         if !all.iter().any(|query| query.name == name) {
             let names: Vec<&str> = all.iter().map(|query| query.name).collect();
             let more = if question.before.is_none() {
-                "; turnover needs --compare"
+                "; turnover and turnover_servers need --compare"
             } else {
                 ""
             };
@@ -197,6 +222,8 @@ fn tables(flags: &ReportFlags, question: &Question) -> Result<Vec<&'static Query
             COVERAGE.contains(&query.name)
                 || flags.table.is_empty()
                 || flags.table.iter().any(|name| name == query.name)
+                // Which servers they are belongs to how many they are.
+                || (query.name == "turnover_servers" && flags.table.iter().any(|name| name == "turnover"))
         })
         .collect())
 }

@@ -118,10 +118,100 @@ impl PeriodReport {
     /// What machines are told of a cell: servers and hosts that nobody could see are not known, where the archive counts none.
     fn known<'a>(&self, column: &str, datum: &'a Datum) -> &'a Datum {
         let is_count = column.starts_with("servers") || column.starts_with("host");
-        if is_count && *datum == Datum::Integer(0) && self.is_unwatched() {
+        let is_unseen = is_count && *datum == Datum::Integer(0) && self.is_unwatched();
+        // Without a home country nobody is abroad: the archive's share is of all that are located.
+        let is_of_abroad = self.home.is_none() && column.starts_with("share_of_") && column.ends_with("_abroad");
+        // What a file lost before it was written nobody counted, and of what nobody watched there is no count either.
+        let nobody_counted = match column {
+            "dropped" => self.is_of_files(),
+            "received" => self.is_unwatched(),
+            _ => false,
+        };
+        let is_uncounted = nobody_counted && *datum == Datum::Integer(0);
+        if is_unseen || is_of_abroad || is_uncounted {
             &Datum::Nothing
         } else {
             datum
         }
+    }
+
+    /// Whether nobody could count losses: all that was watched came from files, or nothing did.
+    fn is_of_files(&self) -> bool {
+        self.sheet("coverage").is_some_and(|sheet| {
+            let hours = |column: &str| sheet.integer(0, column).unwrap_or(0);
+            hours("sensor_hours_of_files") == hours("sensor_hours_watched")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(watched: i64, of_files: i64) -> PeriodReport {
+        PeriodReport {
+            to_s: 3_600,
+            coverage: vec![Sheet {
+                name: "coverage".to_owned(),
+                columns: [
+                    "hours_watched",
+                    "sensor_hours_watched",
+                    "sensor_hours_of_files",
+                    "received",
+                    "dropped",
+                ]
+                .map(str::to_owned)
+                .to_vec(),
+                rows: vec![[watched, watched, of_files, 0, 0].map(Datum::Integer).to_vec()],
+            }],
+            ..PeriodReport::default()
+        }
+    }
+
+    #[test]
+    fn what_nobody_could_count_is_not_zero() {
+        let zero = Datum::Integer(0);
+        for (report, known) in [
+            (report(4, 0), ["servers", "received", "dropped"].as_slice()),
+            (report(4, 4), &["servers", "received"]),
+            (report(0, 0), &[]),
+        ] {
+            for column in ["servers", "received", "dropped"] {
+                let told = report.known(column, &zero) == &zero;
+                assert_eq!(told, known.contains(&column), "{column} {:?}", report.coverage);
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_of_what_is_abroad_needs_a_home() {
+        let share = Datum::Real(0.5);
+        let without = report(4, 0);
+        let with = PeriodReport {
+            home: Some(Country(*b"NL")),
+            ..report(4, 0)
+        };
+        for column in ["share_of_servers_abroad", "share_of_hosts_abroad"] {
+            assert_eq!(without.known(column, &share), &Datum::Nothing);
+            assert_eq!(with.known(column, &share), &share);
+        }
+        assert_eq!(without.known("share_of_all_servers", &share), &share);
+    }
+
+    #[test]
+    fn csv_says_what_was_compared_with() {
+        let compared = PeriodReport {
+            before: Some((-7_200, 0)),
+            sheets: vec![Sheet {
+                name: "turnover".to_owned(),
+                columns: vec!["servers_are".to_owned()],
+                rows: vec![vec![Datum::Text("new".to_owned())]],
+            }],
+            ..report(4, 4)
+        };
+        let text = period_csv(&compared);
+        assert!(text.contains(",compared_start,compared_end,"), "{text}");
+        assert!(text.contains(",1969-12-31T22:00:00Z,1970-01-01T00:00:00Z,"), "{text}");
+        assert!(!period_csv(&report(4, 4)).contains("compared"));
     }
 }

@@ -14,6 +14,11 @@ pub(crate) fn import(_: &mut Archive, url: &str) -> Result<Transfer, ArchiveErro
     refusal(url)
 }
 
+/// Knows nothing.
+pub(crate) fn hours_of(url: &str) -> Result<u64, ArchiveError> {
+    refusal(url)
+}
+
 /// Puts nothing.
 ///
 /// # Errors

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path as Key;
-use object_store::{BackoffConfig, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
+use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
 use tokio::runtime::Runtime;
 
 use crate::archive::Archive;
@@ -31,6 +31,10 @@ const RETRIES: RetryConfig = RetryConfig {
     max_retries: 4,
     retry_timeout: Duration::from_secs(30),
 };
+
+/// What a failure means where hours are put, and where they are read.
+const NEXT_PUSH: &str = "what is not there yet stays in the archive and goes with the next push";
+const AGAIN: &str = "run it again once the place answers: hours that came are kept";
 
 /// A bucket, and what keys begin with.
 struct Place {
@@ -57,7 +61,11 @@ impl Place {
         }
         // Someone else may have chosen one already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let bucket = AmazonS3Builder::from_env()
+        let settings = AmazonS3Builder::from_env();
+        if let Some(refusal) = refused_endpoint(&settings) {
+            return Err(failed(refusal));
+        }
+        let bucket = settings
             .with_bucket_name(bucket)
             .with_retry(RETRIES)
             .build()
@@ -77,10 +85,11 @@ impl Place {
             .fold(self.prefix.clone(), |key, part| key.join(part))
     }
 
-    fn failed(&self, key: &Key, error: &object_store::Error) -> ArchiveError {
+    /// `then` says what becomes of the rest.
+    fn failed(&self, key: &Key, error: &object_store::Error, then: &str) -> ArchiveError {
         ArchiveError::Remote {
             url: format!("{}: {key}", self.url),
-            reason: format!("{error}; what is not there yet stays in the archive and goes with the next push"),
+            reason: format!("{error}; {then}"),
         }
     }
 
@@ -101,7 +110,7 @@ impl Place {
                         .to_owned(),
                 ),
             }),
-            Err(error) => Err(self.failed(key, &error)),
+            Err(error) => Err(self.failed(key, &error, NEXT_PUSH)),
         }
     }
 
@@ -117,7 +126,9 @@ impl Place {
             }
             Ok(Ok(got.bytes().await?.to_vec()))
         };
-        self.runtime.block_on(read).map_err(|error| self.failed(key, &error))?
+        self.runtime
+            .block_on(read)
+            .map_err(|error| self.failed(key, &error, AGAIN))?
     }
 
     /// The hours that are whole there.
@@ -156,9 +167,34 @@ impl Place {
             Ok(())
         };
         let listed: object_store::Result<()> = self.runtime.block_on(list);
-        listed.map_err(|error| self.failed(&self.prefix, &error))?;
+        listed.map_err(|error| self.failed(&self.prefix, &error, AGAIN))?;
         Ok(hours)
     }
+}
+
+/// Plain HTTP must be meant; the client would only say that it cannot be built.
+fn refused_endpoint(settings: &AmazonS3Builder) -> Option<String> {
+    let endpoint = settings.get_config_value(&AmazonS3ConfigKey::Endpoint)?;
+    let is_plain = endpoint
+        .get(..7)
+        .is_some_and(|start| start.eq_ignore_ascii_case("http://"));
+    let allowed = settings.get_config_value(&AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
+    let is_allowed = allowed.is_some_and(|word| {
+        ["1", "true", "on", "yes", "y"]
+            .iter()
+            .any(|yes| word.trim().eq_ignore_ascii_case(yes))
+    });
+    (is_plain && !is_allowed).then(|| {
+        format!(
+            "the endpoint {endpoint} is plain HTTP, by which anybody on the way can read and change what is sent; \
+             set AWS_ALLOW_HTTP=true to allow it, or AWS_ENDPOINT_URL to one of https://"
+        )
+    })
+}
+
+/// How many hours are whole there.
+pub(crate) fn hours_of(url: &str) -> Result<u64, ArchiveError> {
+    Ok(Place::open(url)?.offered()?.len() as u64)
 }
 
 /// Takes the hours of a place that this archive does not have, or has an earlier word on.
@@ -229,4 +265,25 @@ pub fn push(store: &Store, parquet: &Path, url: &str) -> Result<Transfer, Archiv
         }
     }
     Ok(transfer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_must_be_meant() {
+        let settings = |endpoint: &str| AmazonS3Builder::new().with_endpoint(endpoint);
+        let refusal = refused_endpoint(&settings("http://minio.example:9000")).unwrap();
+        assert!(
+            refusal.contains("http://minio.example:9000") && refusal.contains("AWS_ALLOW_HTTP=true"),
+            "{refusal}"
+        );
+        assert_eq!(refused_endpoint(&settings("https://minio.example")), None);
+        assert_eq!(
+            refused_endpoint(&settings("http://minio.example").with_allow_http(true)),
+            None
+        );
+        assert_eq!(refused_endpoint(&AmazonS3Builder::new()), None);
+    }
 }

@@ -52,7 +52,7 @@ pub(crate) struct ReportFlags {
     pub(crate) set_sizes: Vec<i64>,
 
     /// Only this table; may be repeated: totals, days, countries_by_servers, countries_by_hosts, periods, set_sizes, services, turnover,
-    /// coverage, databases.
+    /// turnover_servers, coverage, databases.
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Output")]
     pub(crate) table: Vec<String>,
 

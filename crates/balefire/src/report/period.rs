@@ -8,8 +8,8 @@ use jiff::civil::Date;
 
 use crate::exit::Failure;
 
-/// The start of the hour of a time, of a day or of a month.
-pub(super) fn hour_of(flag: &str, text: &str) -> Result<i64, Failure> {
+/// The start of the hour of a time, of a day or of a month; `cut` is set where the time is within an hour.
+pub(super) fn hour_of(flag: &str, text: &str, cut: &mut bool) -> Result<i64, Failure> {
     if let Some((from_s, _)) = named(text) {
         return Ok(from_s);
     }
@@ -18,15 +18,17 @@ pub(super) fn hour_of(flag: &str, text: &str) -> Result<i64, Failure> {
             "{flag} {text:?}: {error}; write 2026-03-02T00:00:00Z, 2026-03-02 or 2026-03"
         ))
     })?;
-    Ok(time.as_second().div_euclid(HOUR_S) * HOUR_S)
+    let hour_s = time.as_second().div_euclid(HOUR_S) * HOUR_S;
+    *cut |= time != Timestamp::from_second(hour_s).unwrap_or(time);
+    Ok(hour_s)
 }
 
 /// A period: `2025`, `2025-12`, `2025-12-31`, `FROM..TO`, or `previous` to the one given.
-pub(super) fn period(text: &str, asked: (i64, i64)) -> Result<(i64, i64), Failure> {
+pub(super) fn period(text: &str, asked: (i64, i64), cut: &mut bool) -> Result<(i64, i64), Failure> {
     let (from_s, to_s) = if text == "previous" {
         (asked.0 - (asked.1 - asked.0), asked.0)
     } else if let Some((from, to)) = text.split_once("..") {
-        (hour_of("--compare", from)?, hour_of("--compare", to)?)
+        (hour_of("--compare", from, cut)?, hour_of("--compare", to, cut)?)
     } else {
         named(text).ok_or_else(|| {
             Failure::usage(format!(
@@ -79,7 +81,7 @@ mod tests {
         const NEW_YEAR_S: i64 = 1_767_225_600;
         const DAY_S: i64 = 86_400;
         let asked = (NEW_YEAR_S, NEW_YEAR_S + 31 * DAY_S);
-        let read = |text: &str| period(text, asked).unwrap();
+        let read = |text: &str| period(text, asked, &mut false).unwrap();
         assert_eq!(read("previous"), (NEW_YEAR_S - 31 * DAY_S, NEW_YEAR_S));
         assert_eq!(read("2025-12"), read("previous"));
         assert_eq!(read("2025"), (NEW_YEAR_S - 365 * DAY_S, NEW_YEAR_S));
@@ -102,9 +104,17 @@ mod tests {
             "2025-1-",
             "99999",
         ] {
-            assert!(period(bad, asked).is_err(), "{bad}");
+            assert!(period(bad, asked, &mut false).is_err(), "{bad}");
         }
-        assert_eq!(hour_of("--from", "2026-01-01T01:59:00+01:00").ok(), Some(NEW_YEAR_S));
-        assert_eq!(hour_of("--from", "2026-01").ok(), Some(NEW_YEAR_S));
+        for (text, within) in [
+            ("2026-01-01T01:59:00+01:00", true),
+            ("2026-01-01T00:00:00.5Z", true),
+            ("2026-01-01T00:00:00Z", false),
+            ("2026-01", false),
+        ] {
+            let mut cut = false;
+            assert_eq!(hour_of("--from", text, &mut cut).ok(), Some(NEW_YEAR_S), "{text}");
+            assert_eq!(cut, within, "{text}");
+        }
     }
 }

@@ -297,6 +297,58 @@ fn a_torn_file_of_another_archive_is_left_out_and_told_of() {
 }
 
 #[test]
+fn a_place_without_hours_makes_no_archive() {
+    let bench = Bench::new();
+    read(&bench.capture(), &bench.path("out"), &[]);
+    fs::create_dir(bench.path("empty")).unwrap();
+    for (places, word) in [
+        (&["nowhere"][..], "hours come from a folder that was given to --output"),
+        (&["empty"], "no hours (date="),
+        (&["out", "nowhere"], "nowhere: No such file"),
+    ] {
+        let mut command = balefire(&["archive", "import", "--archive"]);
+        command.arg(bench.path("all"));
+        command.args(places.iter().map(|place| bench.path(place)));
+        let complaint = complaint_of(&mut command, 1);
+        assert!(complaint.contains(word), "{places:?}: {complaint}");
+        assert!(!bench.path("all").exists(), "{places:?}");
+    }
+    // Plain HTTP must be meant.
+    let mut command = balefire(&["archive", "import", "--archive"]);
+    command.arg(bench.path("all")).arg("s3://bucket/prefix");
+    command
+        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        .env_remove("AWS_ALLOW_HTTP");
+    assert!(complaint_of(&mut command, 1).contains("AWS_ALLOW_HTTP=true"));
+    assert!(!bench.path("all").exists());
+}
+
+#[test]
+fn a_file_of_an_hour_that_is_gone_or_forged_is_named() {
+    let bench = Bench::new();
+    read(&bench.capture(), &bench.path("out"), &[]);
+    let parquet = bench.path("out/archive/parquet");
+    let file = |hour: &str| parquet.join(format!("date=2026-03-02/hour={hour}/sensor=tap1/rev=1/pair.parquet"));
+    fs::remove_file(file("02")).unwrap();
+    let mut bytes = fs::read(file("03")).unwrap();
+    // The footer says how long it is and where its columns lie.
+    let middle = bytes.len() - 200..bytes.len() - 8;
+    bytes[middle].iter_mut().for_each(|byte| *byte ^= 0x55);
+    fs::write(file("03"), bytes).unwrap();
+    let mut command = balefire(&["archive", "import", "--archive"]);
+    let complaint = complaint_of(command.arg(bench.path("all")).arg(&parquet), 3);
+    assert_eq!(complaint.matches("pair.parquet").count(), 2, "{complaint}");
+    assert!(
+        complaint.contains("the file is not there, so its hour is not whole"),
+        "{complaint}"
+    );
+    assert!(
+        !complaint.contains("panicked") && !complaint.contains("backtrace"),
+        "{complaint}"
+    );
+}
+
+#[test]
 fn without_an_archive_there_are_hour_files_only() {
     let bench = Bench::new();
     let folder = bench.path("out");

@@ -223,6 +223,36 @@ fn every_table_is_what_counting_by_hand_says() {
         turnover["persistent"]["servers"],
         servers_now.intersection(&servers_before).count()
     );
+    for (kind, servers, rows) in [
+        ("new", servers_now.difference(&servers_before), &now),
+        ("gone", servers_before.difference(&servers_now), &within(0, from)),
+    ] {
+        let mut named: Vec<(usize, String, &str)> = servers
+            .map(|&server| {
+                let of_it = rows.iter().filter(|row| row.server == server);
+                let hosts: BTreeSet<u32> = of_it.map(|row| row.host).collect();
+                let name = hours::server_name(&PLAN, server).server;
+                (hosts.len(), name, country_of[usize::from(server)])
+            })
+            .collect();
+        named.sort_by(|one, two| two.0.cmp(&one.0).then_with(|| one.1.cmp(&two.1)));
+        let told = document["tables"]["turnover_servers"].as_array().unwrap().iter();
+        let told: Vec<&Value> = told.filter(|row| row["servers_are"] == kind).collect();
+        assert!(
+            !named.is_empty() && told.len() == named.len().min(20),
+            "{kind}: {named:?}"
+        );
+        for (row, (hosts, server, country)) in told.into_iter().zip(&named) {
+            assert_eq!(
+                (&row["server"], &row["country"]),
+                (&server.as_str().into(), &(*country).into())
+            );
+            assert_eq!(
+                (&row["hosts"], &row["servers_in_all"]),
+                (&(*hosts).into(), &named.len().into())
+            );
+        }
+    }
     let hosts_before: BTreeSet<u32> = within(0, from)
         .iter()
         .filter(|row| servers_now.contains(&row.server))
@@ -379,7 +409,7 @@ fn what_cannot_be_asked_is_said() {
             "--to must be after --from",
         ),
         (&["--compare", "then"], "--compare"),
-        (&["--table", "turnover"], "turnover needs --compare"),
+        (&["--table", "turnover"], "turnover and turnover_servers need --compare"),
         (&["--home-country", "Kina"], "--home-country"),
         (&["--set-sizes", "1,1"], "--set-sizes"),
         (&["--from", "1970", "--by", "hour"], "20,000"),
@@ -398,6 +428,41 @@ fn what_cannot_be_asked_is_said() {
     let document = json(folder.path(), &[]);
     assert_eq!(document["tables"]["totals"][0]["servers"], 0);
     assert_eq!(document["tables"]["periods"][0]["hosts"], 0);
+}
+
+#[test]
+fn a_period_cut_to_whole_hours_is_said() {
+    let within = ["--from", "2026-01-01T05:20:00Z", "--to", "2026-01-01T09:59:59Z"];
+    let output = report(
+        golden(),
+        &[
+            &within[..],
+            &["--compare", "2026-01-01T00:00:30Z..2026-01-01T03:00:00Z"],
+        ]
+        .concat(),
+    );
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("the period is 2026-01-01T05:00Z to 2026-01-01T09:00Z (exclusive)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("--compare is cut down to whole hours: 2026-01-01T00:00Z to"),
+        "{said}"
+    );
+    let whole = [
+        "--from",
+        "2026-01-01T05:00:00Z",
+        "--to",
+        "2026-01-01T09:00:00Z",
+        "--compare",
+        "2026-01-01T00:00:00Z..2026-01-01T03:00:00Z",
+    ];
+    let output_of_whole = report(golden(), &whole);
+    assert_eq!(
+        (output.stdout, output_of_whole.stderr.is_empty()),
+        (output_of_whole.stdout, true)
+    );
 }
 
 #[test]

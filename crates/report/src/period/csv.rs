@@ -19,6 +19,9 @@ const COVERAGE: [&str; 6] = [
     "least_sampling",
 ];
 
+/// Those that are known of the period compared with, too.
+const OF_BOTH: [&str; 3] = ["hours_expected", "hours_watched", "hours_partial"];
+
 /// The tables.
 pub fn csv(report: &PeriodReport) -> String {
     let tables: Vec<String> = report.sheets.iter().map(|sheet| table(sheet, report)).collect();
@@ -57,7 +60,17 @@ fn tail(report: &PeriodReport) -> Vec<(String, String)> {
         pair("period_end", moment(report.to_s)),
     ];
     if let Some(coverage) = report.sheet("coverage") {
-        tail.extend(COVERAGE.map(|name| pair(&format!("period_{name}"), cell(coverage.cell(0, name)))));
+        let known = |name: &str| cell(report.known(name, coverage.cell(0, name)));
+        tail.extend(COVERAGE.map(|name| pair(&format!("period_{name}"), known(name))));
+    }
+    if let Some((from_s, to_s)) = report.before {
+        tail.extend([
+            pair("compared_start", moment(from_s)),
+            pair("compared_end", moment(to_s)),
+        ]);
+        if let Some(coverage) = report.sheet("coverage_before") {
+            tail.extend(OF_BOTH.map(|name| pair(&format!("compared_{name}"), cell(coverage.cell(0, name)))));
+        }
     }
     let home = report.home.map(|home| csv_cell(home.code())).unwrap_or_default();
     let databases = report.sheet("databases").map(database_names).unwrap_or_default();

@@ -114,9 +114,9 @@ pub(super) fn watched(report: &PeriodReport) -> String {
     let number = |column: &str| sheet.integer(0, column).unwrap_or(0);
     let count = |column: &str| whole(number(column));
     let mut text = format!(
-        "Watched {} of {} hours ({} in part, {} missing)",
+        "Watched {} of {} ({} in part, {} missing)",
         count("hours_watched"),
-        count("hours_expected"),
+        counted(number("hours_expected"), "hour"),
         count("hours_partial"),
         count("hours_missing"),
     );
@@ -125,9 +125,9 @@ pub(super) fn watched(report: &PeriodReport) -> String {
     }
     if number("sensors") != 1 {
         text += &format!(
-            "; {} of {} sensor hours",
+            "; {} of {}",
             count("sensor_hours_watched"),
-            count("sensor_hours_expected"),
+            counted(number("sensor_hours_expected"), "sensor hour"),
         );
     }
     text += &format!(" of {}; {}", counted(number("sensors"), "sensor"), lost(sheet));
@@ -175,6 +175,7 @@ fn lost(sheet: &Sheet) -> String {
     let lost = dropped as f64 / received.saturating_add(dropped).max(1) as f64;
     let files = match of_files {
         0 => String::new(),
+        1 => " (1 sensor hour is of a file, whose losses nobody counted)".to_owned(),
         more => format!(
             " ({} are of files, whose losses nobody counted)",
             counted(more, "sensor hour")
@@ -190,21 +191,17 @@ fn compared(report: &PeriodReport) -> String {
     };
     let count = |column: &str| whole(sheet.integer(0, column).unwrap_or(0));
     format!(
-        " Of {}: watched {} of {} hours ({} in part).",
+        " Of {}: watched {} of {} ({} in part).",
         period(from_s, to_s),
         count("hours_watched"),
-        count("hours_expected"),
+        counted(sheet.integer(0, "hours_expected").unwrap_or(0), "hour"),
         count("hours_partial"),
     )
 }
 
-/// `1 host`, `9 hosts`, `2 table entries`.
+/// What the archive counts is never below zero.
 fn counted(number: i64, noun: &str) -> String {
-    match (number, noun.strip_suffix('y')) {
-        (1, _) => format!("1 {noun}"),
-        (_, Some(stem)) => format!("{} {stem}ies", whole(number)),
-        (_, None) => format!("{} {noun}s", whole(number)),
-    }
+    crate::number::counted(number.unsigned_abs(), noun)
 }
 
 /// `Countries: iptocc 1.4 of 2026-11-01 (country of registration).`
@@ -248,6 +245,7 @@ pub(super) fn title(name: &str, report: &PeriodReport) -> String {
             Some((from_s, to_s)) => format!("Servers against {}", period(from_s, to_s)),
             None => "Servers against the period before".to_owned(),
         },
+        "turnover_servers" => "New and gone servers, by their hosts".to_owned(),
         "coverage" => "What was watched".to_owned(),
         "coverage_before" => "What was watched of the period compared with".to_owned(),
         "databases" => "Databases of hosting countries".to_owned(),
@@ -269,14 +267,41 @@ pub(super) fn note(name: &str, report: &PeriodReport) -> Option<String> {
             "Shares are of all servers and of all distinct hosts of servers {abroad}. A host controlled from two countries counts once under \
              each, so shares of hosts may add up to more than 100 %."
         ),
-        "periods" => "Distinct in each row, so rows do not add up to the period. - is not watched, not zero.".to_owned(),
+        "periods" => "Distinct in each row, so rows do not add up to the period. - is not known (not watched, or no row before), not zero.".to_owned(),
         "set_sizes" => format!("Servers {abroad}, by the distinct hosts each controlled in the period. Shares are of all servers {abroad}."),
         "services" => format!("Servers {abroad}. A host of servers at two ports counts once under each."),
         "turnover" => "New: only in this period. Persistent: in both. Gone: only in the one before. What was not watched was not seen: \
                        after hours that are missing a server may be new to us alone, or not gone."
             .to_owned(),
+        "turnover_servers" => format!(
+            "Hosts of new servers are of this period, those of gone ones of the one before.{}",
+            unlisted(report)
+        ),
         _ => return None,
     })
+}
+
+/// How many of the new and of the gone servers are not listed.
+fn unlisted(report: &PeriodReport) -> String {
+    let Some(sheet) = report.sheet("turnover_servers") else {
+        return String::new();
+    };
+    let more = ["new", "gone"].map(|kind| {
+        let mut rows = (0..sheet.rows.len()).filter(|&row| sheet.text(row, "servers_are") == Some(kind));
+        let all = rows.clone().find_map(|row| sheet.integer(row, "servers_in_all"));
+        let listed = rows.by_ref().count() as i64;
+        (all.unwrap_or(listed) - listed, kind)
+    });
+    let words: Vec<String> = more
+        .into_iter()
+        .filter(|(more, _)| *more > 0)
+        .map(|(more, kind)| format!("{} more {kind}", whole(more)))
+        .collect();
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!(" Not listed: {}.", words.join(", "))
+    }
 }
 
 /// The table with its cells as people read them.
@@ -284,7 +309,7 @@ pub(super) fn shown(sheet: &Sheet, report: &PeriodReport) -> Shown {
     let mut headings: Vec<(String, bool)> = Vec::new();
     for column in &sheet.columns {
         match column.as_str() {
-            "hosts_to" => {}
+            "hosts_to" | "servers_in_all" => {}
             "hosts_from" => headings.push(("hosts of one server".to_owned(), true)),
             "country" => headings.extend([("".to_owned(), false), ("hosting country".to_owned(), false)]),
             name => headings.push((heading(name, report), is_number(name))),
@@ -294,7 +319,7 @@ pub(super) fn shown(sheet: &Sheet, report: &PeriodReport) -> Shown {
         let mut cells = Vec::new();
         for (column, datum) in sheet.columns.iter().zip(&sheet.rows[row]) {
             match (column.as_str(), datum) {
-                ("hosts_to", _) => {}
+                ("hosts_to" | "servers_in_all", _) => {}
                 ("hosts_from", Datum::Integer(least)) => cells.push(range(*least, sheet.integer(row, "hosts_to"))),
                 ("country", Datum::Text(code)) => cells.extend([clean(code), country(code)]),
                 ("country", _) => cells.extend(["-".to_owned(), String::new()]),
@@ -333,6 +358,7 @@ fn is_number(column: &str) -> bool {
     !matches!(
         column,
         "place"
+            | "server"
             | "servers_are"
             | "protocol"
             | "country_source"

@@ -22,8 +22,8 @@ const LAST_WORD_BY_NUMBER: &str = "(hour_s, transform(toLowCardinality(sensor_id
 /// What `period_pair` and `before_pair` read.
 pub(super) const KEPT_PAIR: &str = "kept_pair";
 
-/// The service of every server.
-pub(super) const SERVICE: &str = "SELECT server_id, port, protocol FROM numbered_server";
+/// The text and the service of every server.
+pub(super) const SERVICE: &str = "SELECT server_id, server, port, protocol FROM numbered_server";
 
 /// Hosts that are not IPv4.
 pub(super) const OTHER_HOSTS: &str = "SELECT count() FROM numbered_host";
