@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use balefire_capture::Source;
 use balefire_pipeline::{LogInput, LogReport, Outcome, PipelineError, run_logs};
-use balefire_report::{Heading, Unit, clean, country_csv, json, scores_csv, table, thousands, why};
+use balefire_report::{Heading, Unit, clean, counted, country_csv, json, scores_csv, table, why};
 
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -88,24 +88,31 @@ fn conclude(
 fn of_logs(logs: &LogReport) -> Vec<String> {
     let joined = &logs.joined;
     let counts = [
-        (logs.passed_over.len() as u64, "files that tell of no connection"),
+        (
+            logs.passed_over.len() as u64,
+            "file",
+            "left out: no connection is told of there",
+        ),
         (
             logs.unused_lines,
-            "lines that tell nothing (logs that are not read, handshakes without a name)",
+            "line",
+            "of no use here (logs that are not read, handshakes without a name)",
         ),
         (
             joined.facts_alone,
-            "connections known by a name only: their own lines are in none of the logs",
+            "connection",
+            "known by a name only: lines on the connection itself are in none of the logs",
         ),
-        (joined.duplicates, "connections given twice, counted once"),
+        (joined.duplicates, "connection", "given twice, counted once"),
         (
             joined.closed_early,
-            "connections ended early for lack of room (limits.connections): later names of theirs stand alone",
+            "connection",
+            "ended early for lack of room (limits.connections): names that came later stand alone",
         ),
     ];
-    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let counts = counts.iter().filter(|(count, ..)| *count > 0);
     counts
-        .map(|(count, what)| format!("logs: {} {what}", thousands(*count)))
+        .map(|(count, noun, what)| format!("logs: {} {what}", counted(*count, noun)))
         .collect()
 }
 

@@ -151,7 +151,7 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
         part::REPEATS => format!("{:.0} sessions, again and again", weight.value),
         part::RHYTHM => format!("their times alone: {:.3}", weight.value),
         part::RETRIES => format!("{:.0} tries unanswered or refused", weight.value),
-        part::LASTING => format!("tried for {:.0} s", weight.value),
+        part::LASTING => format!("tried for {}", span(weight.value)),
         part::UNIQUE_NAMES => format!("about {:.0} different names below it", weight.value),
         part::LONG_NAMES => format!("{:.0} octets of each name carry data", weight.value),
         part::NAME_ENTROPY => format!("{:.1} bits of entropy an octet", weight.value),
@@ -221,12 +221,24 @@ fn text(weight: &Weight, context: &Context, facts: &Facts<'_>) -> String {
             weight.value * 100.0
         ),
         part::DRAWN => "intervals as even as a timer's".to_owned(),
-        part::BRIEF => format!("all within {:.0} s", weight.value),
+        part::BRIEF => format!("all within {}", span(weight.value)),
         part::KIND if facts.kind == EvidenceKind::DnsBeacon => {
             "names in constant use are asked for again as they expire".to_owned()
         }
         part::KIND => "push, chat and web sockets keep connections alive too".to_owned(),
         other => other.to_owned(),
+    }
+}
+
+/// Seconds in the two largest units that people would use: `88 s`, `12 m 5 s`, `7 h 52 m`, `3 d 4 h`.
+fn span(seconds: f64) -> String {
+    let whole_s = seconds.max(0.0).round() as u64;
+    let (days, hours, minutes, rest_s) = (whole_s / 86_400, whole_s / 3600 % 24, whole_s / 60 % 60, whole_s % 60);
+    match whole_s {
+        0..120 => format!("{whole_s} s"),
+        120..3600 => format!("{minutes} m {rest_s} s"),
+        3600..86_400 => format!("{hours} h {minutes} m"),
+        _ => format!("{days} d {hours} h"),
     }
 }
 

@@ -135,6 +135,12 @@ impl PeriodReport {
         }
     }
 
+    /// No hour of the period compared with was watched.
+    fn is_before_unwatched(&self) -> bool {
+        self.sheet("coverage_before")
+            .is_some_and(|sheet| sheet.integer(0, "hours_watched") == Some(0))
+    }
+
     /// Whether nobody could count losses: all that was watched came from files, or nothing did.
     fn is_of_files(&self) -> bool {
         self.sheet("coverage").is_some_and(|sheet| {

@@ -135,7 +135,10 @@ fn a_folder_of_zeek_logs_is_joined() {
     assert!(scores.lines().any(|line| line.contains("control.example")), "{scores}");
     assert!((text, scores) == read("3"), "workers show");
     let remark = complaint_of(balefire(&["read"]).arg(&folder), 0);
-    assert!(remark.contains("logs: 2 files that tell of no connection"), "{remark}");
+    assert!(
+        remark.contains("logs: 2 files left out: no connection is told of there"),
+        "{remark}"
+    );
 }
 
 #[test]

@@ -223,36 +223,6 @@ fn every_table_is_what_counting_by_hand_says() {
         turnover["persistent"]["servers"],
         servers_now.intersection(&servers_before).count()
     );
-    for (kind, servers, rows) in [
-        ("new", servers_now.difference(&servers_before), &now),
-        ("gone", servers_before.difference(&servers_now), &within(0, from)),
-    ] {
-        let mut named: Vec<(usize, String, &str)> = servers
-            .map(|&server| {
-                let of_it = rows.iter().filter(|row| row.server == server);
-                let hosts: BTreeSet<u32> = of_it.map(|row| row.host).collect();
-                let name = hours::server_name(&PLAN, server).server;
-                (hosts.len(), name, country_of[usize::from(server)])
-            })
-            .collect();
-        named.sort_by(|one, two| two.0.cmp(&one.0).then_with(|| one.1.cmp(&two.1)));
-        let told = document["tables"]["turnover_servers"].as_array().unwrap().iter();
-        let told: Vec<&Value> = told.filter(|row| row["servers_are"] == kind).collect();
-        assert!(
-            !named.is_empty() && told.len() == named.len().min(20),
-            "{kind}: {named:?}"
-        );
-        for (row, (hosts, server, country)) in told.into_iter().zip(&named) {
-            assert_eq!(
-                (&row["server"], &row["country"]),
-                (&server.as_str().into(), &(*country).into())
-            );
-            assert_eq!(
-                (&row["hosts"], &row["servers_in_all"]),
-                (&(*hosts).into(), &named.len().into())
-            );
-        }
-    }
     let hosts_before: BTreeSet<u32> = within(0, from)
         .iter()
         .filter(|row| servers_now.contains(&row.server))
@@ -261,6 +231,52 @@ fn every_table_is_what_counting_by_hand_says() {
     assert_eq!(turnover["persistent"]["hosts_before"], hosts_before.len());
     assert_eq!(document["watched"]["coverage"][0]["hours_expected"], to - from);
     assert_eq!(document["watched"]["coverage_before"][0]["hours_watched"], from);
+}
+
+/// A long period against the few hours before it has new ones, the last few hours against all before them have gone ones.
+#[test]
+fn new_and_gone_servers_are_named() {
+    let sightings = hours::sightings(&PLAN);
+    let country_of = hours::country_of(&PLAN);
+    let time = |hour: u16| format!("2026-01-{:02}T{:02}:00:00Z", 1 + hour / 24, hour % 24);
+    for (kind, cut) in [("new", 2_u16), ("gone", 30)] {
+        let before = format!("{}..{}", time(0), time(cut));
+        let document = json(
+            golden(),
+            &["--from", &time(cut), "--compare", &before, "--table", "turnover"],
+        );
+        let within = |before: bool| sightings.iter().filter(move |row| (row.hour < cut) == before);
+        let is_abroad = |server: &u16| country_of[usize::from(*server)] != hours::HOME;
+        let servers = |before: bool| within(before).map(|row| row.server).collect::<BTreeSet<u16>>();
+        let (here, there) = (servers(kind == "gone"), servers(kind == "new"));
+        let mut named: Vec<(usize, String, &str)> = here
+            .difference(&there)
+            .filter(|server| is_abroad(server))
+            .map(|&server| {
+                let of_it = within(kind == "gone").filter(|row| row.server == server);
+                let hosts: BTreeSet<u32> = of_it.map(|row| row.host).collect();
+                let name = hours::server_name(&PLAN, server).server;
+                (hosts.len(), name, country_of[usize::from(server)])
+            })
+            .collect();
+        named.sort_by(|one, two| two.0.cmp(&one.0).then_with(|| one.1.cmp(&two.1)));
+        let told = document["tables"]["turnover_servers"].as_array().unwrap().iter();
+        let told: Vec<&Value> = told.filter(|row| row["servers_are"] == kind).collect();
+        assert!(named.len() > 20 && told.len() == 20, "{kind}: {}", named.len());
+        for (row, (hosts, server, country)) in told.into_iter().zip(&named) {
+            let all = named.len();
+            assert_eq!(
+                *row,
+                serde_json::json!({"servers_are": kind, "server": server, "country": country, "hosts": hosts, "servers_in_all": all})
+            );
+        }
+        let page = text(
+            golden(),
+            &["--from", &time(cut), "--compare", &before, "--table", "turnover"],
+        );
+        let more = format!("{} more {kind}", named.len() - 20);
+        assert!(page.contains(&more), "{more} in {page}");
+    }
 }
 
 #[test]

@@ -267,12 +267,17 @@ pub(super) fn note(name: &str, report: &PeriodReport) -> Option<String> {
             "Shares are of all servers and of all distinct hosts of servers {abroad}. A host controlled from two countries counts once under \
              each, so shares of hosts may add up to more than 100 %."
         ),
-        "periods" => "Distinct in each row, so rows do not add up to the period. - is not known (not watched, or no row before), not zero.".to_owned(),
+        "periods" => "Distinct in each row, so rows do not add up to the period. - is not known: not watched, or no row before.".to_owned(),
         "set_sizes" => format!("Servers {abroad}, by the distinct hosts each controlled in the period. Shares are of all servers {abroad}."),
         "services" => format!("Servers {abroad}. A host of servers at two ports counts once under each."),
-        "turnover" => "New: only in this period. Persistent: in both. Gone: only in the one before. What was not watched was not seen: \
-                       after hours that are missing a server may be new to us alone, or not gone."
-            .to_owned(),
+        "turnover" => format!(
+            "New: only in this period. Persistent: in both. Gone: only in the one before. {}",
+            if report.is_before_unwatched() {
+                "Nothing of the one before was watched, so nobody can say what is new or gone."
+            } else {
+                "What was not watched was not seen: after hours that are missing a server may be new to us alone, or not gone."
+            }
+        ),
         "turnover_servers" => format!(
             "Hosts of new servers are of this period, those of gone ones of the one before.{}",
             unlisted(report)

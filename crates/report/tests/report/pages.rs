@@ -35,6 +35,32 @@ fn page_with_nothing_found() {
     ));
 }
 
+/// A name that was only asked for is a server, and nobody connected to it.
+#[test]
+fn one_of_each_is_singular_and_none_of_none_is_not_a_share() {
+    let mut summary = busy();
+    summary.totals.servers = 1;
+    (summary.totals.destinations, summary.totals.hosts) = (0, 0);
+    (summary.accounting.received, summary.accounting.decoded) = (1, 1);
+    summary.accounting.late = 1;
+    let heading = Heading {
+        hours_watched: (1, 1),
+        ..heading()
+    };
+    let page = table(&summary, &heading, Style::default());
+    for words in [
+        "   1 packet, ",
+        "Suspected control servers: 1, beside 0 destinations of 0 hosts",
+        "Watched 1 of 1 hour.",
+        "1 distinct server, ",
+        "1 packet came after its hour was closed",
+    ] {
+        assert!(page.contains(words), "{words} in {page}");
+    }
+    let page = why(&summary, &[], "192.0.2.17", Style::default());
+    assert!(!page.contains("of 0 hosts"), "{page}");
+}
+
 #[test]
 fn colour_only_dresses() {
     let plain = table(&busy(), &heading(), Style::default());
