@@ -7,6 +7,7 @@ mod chart;
 mod csv;
 mod html;
 mod json;
+mod notes;
 mod page;
 mod tiles;
 mod words;

@@ -3,6 +3,7 @@
 //! In: a [`PeriodReport`]. Out: a page that a browser shows and prints. Its own policy forbids scripts and loading, so that a hostile
 //! name in a cell could do nothing even if it were not escaped. Not its job: words (`words`), drawing (`chart`).
 
+use super::notes::note;
 use super::words::{self, Shown};
 use super::{Datum, PeriodReport, Sheet, chart, tiles};
 use crate::number::counted;
@@ -70,7 +71,7 @@ fn section(sheet: &Sheet, report: &PeriodReport, watched: &str) -> String {
         let more = counted((sheet.rows.len() - MOST_ROWS) as u64, "more row");
         text += &format!("<p class=\"note\">and {more}, which --format json and csv have</p>\n");
     }
-    if let Some(note) = words::note(&sheet.name, report) {
+    if let Some(note) = note(&sheet.name, report) {
         text += &format!("<p class=\"note\">{}</p>\n", escaped(&note));
     }
     text + &format!("<p class=\"watched\">{watched}</p>\n</section>\n")

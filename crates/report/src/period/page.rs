@@ -2,6 +2,7 @@
 //!
 //! In: a [`PeriodReport`]. Out: text. Not its job: the words (`words`).
 
+use super::notes::note;
 use super::words::{self, Shown};
 use super::{PeriodReport, Sheet};
 use crate::grid::{Align, Cell, Grid};
@@ -25,7 +26,7 @@ pub fn page(report: &PeriodReport) -> String {
         let shown = words::shown(sheet, report);
         text += &grid(&shown);
         text += &rest(sheet);
-        for line in words::note(&sheet.name, report).iter().chain([&watched]) {
+        for line in note(&sheet.name, report).iter().chain([&watched]) {
             text += &wrapped(line, "   ");
         }
         text.push('\n');
@@ -75,7 +76,7 @@ pub fn markdown(report: &PeriodReport) -> String {
             text += &format!("| {} |\n", cells.join(" | "));
         }
         text += &format!("{}\n", rest(sheet));
-        if let Some(note) = words::note(&sheet.name, report) {
+        if let Some(note) = note(&sheet.name, report) {
             text += &format!("{}\n", escaped(&note));
         }
         text += &format!("{}\n\n", escaped(&watched));
