@@ -101,8 +101,8 @@ fn typed() -> Vec<String> {
         .collect()
 }
 
-/// The question can be asked again with all that was typed: without its flags (`--score-internal`, `--home`) it would have
-/// another answer. Standard input is gone by then.
+/// The question can be asked again with all that was typed but for where answers went: without its flags (`--score-internal`,
+/// `--home`) it would have another answer. Standard input is gone by then.
 fn title(captures: &[PathBuf], typed: &[String], unit: Unit) -> Title {
     let names: Vec<String> = captures.iter().map(|path| path.display().to_string()).collect();
     let input = match &names[..] {
@@ -110,11 +110,30 @@ fn title(captures: &[PathBuf], typed: &[String], unit: Unit) -> Title {
         [one] => one.clone(),
         _ => format!("{} and {} more", names[0], names.len() - 1),
     };
-    let again = names
-        .iter()
-        .all(|name| name != "-")
-        .then(|| typed.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "));
+    let again = names.iter().all(|name| name != "-").then(|| {
+        asking(typed)
+            .iter()
+            .map(|word| quoted(word))
+            .collect::<Vec<_>>()
+            .join(" ")
+    });
     Title { input, again, unit }
+}
+
+/// The words that decide the answer, not those that say where it goes.
+fn asking(typed: &[String]) -> Vec<&str> {
+    const ALONE: [&str; 4] = ["-q", "--quiet", "--no-archive", "--profile"];
+    const WITH_VALUE: [&str; 3] = ["--output", "--scores", "--format"];
+    let mut asking = Vec::new();
+    let mut words = typed.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        if WITH_VALUE.contains(&word) {
+            words.next();
+        } else if !ALONE.contains(&word) && !word.split_once('=').is_some_and(|(flag, _)| WITH_VALUE.contains(&flag)) {
+            asking.push(word);
+        }
+    }
+    asking
 }
 
 /// The word as a shell takes it.
@@ -136,7 +155,16 @@ mod tests {
         let none = title(&["-".into()], &["-".to_owned()], Unit::Packets);
         assert_eq!(none.input, "standard input");
         assert!(none.again.is_none());
-        let typed = ["--home=10.0.0.0/8", "a.pcap", "it's.pcap"].map(str::to_owned);
+        let typed = [
+            "--home=10.0.0.0/8",
+            "-q",
+            "--output",
+            "hours",
+            "a.pcap",
+            "--scores=s.csv",
+            "it's.pcap",
+        ];
+        let typed = typed.map(str::to_owned);
         let two = title(&["a.pcap".into(), "it's.pcap".into()], &typed, Unit::Packets);
         assert_eq!(two.input, "a.pcap and 1 more");
         assert_eq!(two.again.as_deref(), Some("--home=10.0.0.0/8 a.pcap 'it'\\''s.pcap'"));

@@ -18,11 +18,11 @@ use crate::flags::{LiveFlags, RunFlags, SettingFlags};
 use crate::service::control::DEFAULT_NAME;
 use crate::values::{Count, Memory, Network};
 
-pub(crate) use self::sections::{RunSection, cores};
 use self::sections::{
     AlertsSection, ArchiveSection, CaptureSection, DetectSection, HomeSection, LimitsSection, MetricsSection,
     ReportSection, SensorSection, ServiceSection,
 };
+pub(crate) use self::sections::{RunSection, cores};
 
 /// Everything that can be set, in the sections of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

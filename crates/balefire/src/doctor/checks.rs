@@ -3,6 +3,8 @@
 //! In: [`Facts`] and the settings of a capture. Out: [`Finding`]s, in the order a packet meets what they speak of. Not its
 //! job: reading (`facts`), printing (the module above).
 
+use balefire_report::counted;
+
 use super::ethtool::is_symmetric;
 use super::facts::{Driver, Facts, Known};
 
@@ -159,7 +161,7 @@ fn addresses(facts: &Facts) -> Finding {
     let name = &facts.interface;
     of("addresses", &facts.addresses, |addresses| {
         if addresses.is_empty() || name == "lo" {
-            return Finding::good("addresses", format!("{} addresses", addresses.len()));
+            return Finding::good("addresses", counted(addresses.len() as u64, "address"));
         }
         let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         Finding::bad(
@@ -297,7 +299,7 @@ fn offloads(facts: &Facts) -> Vec<Finding> {
 fn queues(facts: &Facts) -> Finding {
     let name = &facts.interface;
     of("queues", &facts.channels, |channels| {
-        let found = format!("{} receive queues of {}", channels.now, channels.most);
+        let found = format!("{} of {}", counted(channels.now.into(), "receive queue"), channels.most);
         if channels.now <= 1 {
             return Finding::good("queues", found);
         }
