@@ -19,6 +19,9 @@ use crate::{Arrival, BURST_GAP_NS, Class, Counters, Fact, KeyHasher, KeyedPacket
 /// few enough that what was fetched for the first is still there for the last.
 const CHUNK: usize = 64;
 
+/// Connections between asking for what ending one will need, and ending it, where all are ended.
+const FLUSHED_AHEAD: usize = 8;
+
 /// Packets this much older than the newest one are not merely out of order.
 const FAR_BEHIND_NS: i64 = 3_600_000_000_000;
 /// So many of those in a row, and the newest time was the wrong one (a broken timestamp, a clock set back).
@@ -134,9 +137,20 @@ impl Tracker {
     pub fn flush(&mut self, sink: &mut impl Sink) {
         let mut live: Vec<_> = self.slab.live().collect();
         live.sort_unstable();
-        for (_, slot) in live {
-            self.close(slot, Reason::Flushed, sink);
+        for (at, (_, slot)) in live.iter().enumerate() {
+            // In this order they lie anywhere in cold memory: first the connection is asked for, then what its tag leads to.
+            if let Some((_, far)) = live.get(at + 2 * FLUSHED_AHEAD) {
+                self.slab.prefetch_whole(*far);
+            }
+            if let Some((_, near)) = live.get(at + FLUSHED_AHEAD) {
+                sink.ahead(self.slab.connection(*near).tag);
+            }
+            self.tell_end(*slot, Reason::Flushed, sink);
+            self.slab.remove(*slot);
         }
+        // New ones cost less than taking a million out one by one.
+        self.index = Index::new(self.settings.connections);
+        self.queues = Queues::new(&self.settings);
     }
 
     /// What has been counted so far.
@@ -437,6 +451,16 @@ impl Tracker {
 
     fn close(&mut self, slot: u32, reason: Reason, sink: &mut impl Sink) {
         self.prefetch_after(slot, sink);
+        self.tell_end(slot, reason, sink);
+        let key = self.slab.connection(slot).key();
+        self.index.remove(self.hasher.hash(&key), slot);
+        self.queues.unlink(&mut self.slab, slot);
+        self.slab.remove(slot);
+    }
+
+    /// Counts and tells the end of a connection, which stays where it is.
+    #[inline(always)]
+    fn tell_end(&mut self, slot: u32, reason: Reason, sink: &mut impl Sink) {
         let connection = self.slab.connection(slot);
         let class = connection.class;
         match reason {
@@ -451,9 +475,6 @@ impl Tracker {
         for side in [Side::Originator, Side::Responder] {
             self.application.release(self.slab.progress(Owner { slot, side }).stage);
         }
-        self.index.remove(self.hasher.hash(&connection.key()), slot);
-        self.queues.unlink(&mut self.slab, slot);
-        self.slab.remove(slot);
     }
 }
 
