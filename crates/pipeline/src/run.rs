@@ -293,6 +293,7 @@ pub fn run(
                 detector,
                 conclude_hours: settings.conclude_hours,
                 keep_state: settings.keep_state,
+                is_live: source.is_live(),
                 keep_timelines: settings.keep_timelines,
                 watch: Watch::new(settings.profile),
             };
@@ -369,3 +370,7 @@ pub(crate) fn spawn<'scope, T: Send + 'scope>(
 #[cfg(test)]
 #[path = "run/lists_tests.rs"]
 mod lists_tests;
+
+#[cfg(test)]
+#[path = "run/pace_tests.rs"]
+mod pace_tests;

@@ -69,6 +69,9 @@ pub(crate) struct Worker {
     pub(crate) keep_timelines: bool,
     pub(crate) conclude_hours: bool,
     pub(crate) keep_state: bool,
+    /// What waits in the detector is worked off when there is nothing else to do. Of a file it never is: when a thread sleeps is chance, and the
+    /// same file gives the same answer.
+    pub(crate) is_live: bool,
     pub(crate) watch: Watch,
 }
 
@@ -78,13 +81,16 @@ impl Worker {
         let mut counts = WorkerCounts::default();
         let mut totals = WorkerCounts::default();
         let mut idle_ns = 0;
+        let is_live = self.is_live;
         self.watch.start();
         loop {
             let (detector, gauge) = (&mut self.detector, &self.gauges.workers[self.number].idle_ns);
             // Told before each sleep too: a worker without work would seem busy until some comes.
             let message = self.inbox.pop(&mut idle_ns, |idle_ns| {
                 gauge.store(idle_ns, Relaxed);
-                detector.rest();
+                if is_live {
+                    detector.rest();
+                }
             });
             self.own_gauges().idle_ns.store(idle_ns, Relaxed);
             self.watch.lap(Stage::Wait);
