@@ -99,7 +99,7 @@ pub fn run_logs(
         }
         let reader = Reader {
             source,
-            dispatcher: Dispatcher::new(detect.home.clone(), workers, detect.hash_seed),
+            dispatcher: Dispatcher::new(detect.home.clone(), workers, 0),
             clock: HourClock::new(),
             hour: 0,
             received: 0,

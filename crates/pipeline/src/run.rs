@@ -263,7 +263,10 @@ pub fn run(
     let (reports, inbox) = channel::unbounded();
     let parker = Parker::new();
     let seed = detect.hash_seed;
-    let dispatcher = Dispatcher::new(detect.home.clone(), workers, seed);
+    // Who chooses his addresses may overload one worker of a tap, so nobody knows the seed there. A file only takes longer then, and with the same
+    // workers for its hosts it has the same answer even where their tables are full.
+    let dispatch_seed = if source.is_live() { seed } else { 0 };
+    let dispatcher = Dispatcher::new(detect.home.clone(), workers, dispatch_seed);
 
     thread::scope(|scope| {
         let state = settings.state.lock().take().filter(|state| state.seed() == seed);

@@ -61,7 +61,7 @@ impl Observer for Deaf {
 }
 
 /// With tables so small that what is worked off earlier or later evicts another entry.
-fn read(pause: Duration) -> Summary {
+fn read(pause: Duration, hash_seed: u64) -> Summary {
     let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../captures/office_day.pcap");
     let detect = Arc::new(balefire_detect::Settings {
         limits: Limits {
@@ -71,6 +71,7 @@ fn read(pause: Duration) -> Summary {
             timelines: 8,
             names: 8,
         },
+        hash_seed,
         ..balefire_detect::Settings::default()
     });
     let shared = Arc::new(Shared::new(Countries::embedded(), &detect));
@@ -84,8 +85,9 @@ fn read(pause: Duration) -> Summary {
 }
 
 #[test]
-fn pauses_of_the_source_change_nothing() {
-    let fast = read(Duration::ZERO);
+fn neither_pauses_nor_seeds_change_anything() {
+    let fast = read(Duration::ZERO, 1);
     assert!(fast.accounting.evictions > 100, "{}", fast.accounting.evictions);
-    assert_eq!(read(Duration::from_millis(2)), fast);
+    assert_eq!(read(Duration::from_millis(2), 1), fast);
+    assert_eq!(read(Duration::ZERO, 2), fast, "nor does the seed of the hashes");
 }
