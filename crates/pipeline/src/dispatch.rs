@@ -10,6 +10,10 @@ use std::hash::{BuildHasher, Hasher};
 use balefire_decode::{Address, Frame, peek};
 use balefire_detect::Home;
 
+/// The seed for files and logs. Who chooses his addresses may overload one worker of a tap, so nobody knows the seed there. A file only takes
+/// longer then, and with the same workers for its hosts it has the same answer even where their tables are full.
+pub(crate) const SEED_OF_FILES: u64 = 0;
+
 /// Chooses workers.
 #[derive(Debug)]
 pub(crate) struct Dispatcher {

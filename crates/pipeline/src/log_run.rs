@@ -15,7 +15,7 @@ use crossbeam::channel::{self, Receiver, Sender};
 
 use crate::capture_loop::{CaptureCounts, CaptureEnd};
 use crate::collector::{Collector, Report};
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, SEED_OF_FILES};
 use crate::gauges::Gauges;
 use crate::hours::{HourClock, Step};
 use crate::log_source::{LogFault, LogInput, LogSource};
@@ -99,7 +99,7 @@ pub fn run_logs(
         }
         let reader = Reader {
             source,
-            dispatcher: Dispatcher::new(detect.home.clone(), workers, 0),
+            dispatcher: Dispatcher::new(detect.home.clone(), workers, SEED_OF_FILES),
             clock: HourClock::new(),
             hour: 0,
             received: 0,

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use crate::begin::Begin;
 use crate::capture_loop::{CaptureLoop, Wiring};
 use crate::collector::Collector;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, SEED_OF_FILES};
 use crate::gauges::Gauges;
 use crate::profile::{ThreadProfile, Watch};
 use crate::queue;
@@ -263,9 +263,7 @@ pub fn run(
     let (reports, inbox) = channel::unbounded();
     let parker = Parker::new();
     let seed = detect.hash_seed;
-    // Who chooses his addresses may overload one worker of a tap, so nobody knows the seed there. A file only takes longer then, and with the same
-    // workers for its hosts it has the same answer even where their tables are full.
-    let dispatch_seed = if source.is_live() { seed } else { 0 };
+    let dispatch_seed = if source.is_live() { seed } else { SEED_OF_FILES };
     let dispatcher = Dispatcher::new(detect.home.clone(), workers, dispatch_seed);
 
     thread::scope(|scope| {

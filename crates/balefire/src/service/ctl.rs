@@ -6,12 +6,12 @@
 mod tables;
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use balefire_detect::{AllowFields, AllowRule};
 use serde_json::Value;
 
 use super::control::{DEFAULT_NAME, ask};
+use super::vitals::now_ns;
 use crate::allow::append;
 use crate::exit::{Exit, Failure};
 use crate::flags::{AllowAddFlags, CtlFlags, CtlWord, SettingFlags};
@@ -154,9 +154,7 @@ fn is_past(expires: &str) -> bool {
         ..AllowFields::default()
     };
     let ends_ns = AllowRule::new(&fields).ok().and_then(|rule| rule.expires_ns());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now_ns = now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
-    ends_ns.is_some_and(|ends_ns| ends_ns <= now_ns)
+    ends_ns.is_some_and(|ends_ns| ends_ns <= now_ns())
 }
 
 /// What it is, then the page.

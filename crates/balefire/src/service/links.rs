@@ -4,13 +4,13 @@
 //! hour's record (`tap` of the pipeline), events of the console (`top`).
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use balefire_detect::Summary;
 use balefire_pipeline::{Lost, Snapshot, TapWatch};
 use balefire_report::clean;
 
 use super::Attendant;
+use super::vitals::now_ns;
 use crate::output;
 
 /// See the head of this file.
@@ -57,9 +57,7 @@ impl Attendant for Links {
     fn hour(&mut self, _hour: &Summary, _kept: bool) {}
 
     fn tick(&mut self, _snapshot: &Snapshot) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now_ns = now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
-        for line in self.news(self.tap.lost(), now_ns) {
+        for line in self.news(self.tap.lost(), now_ns()) {
             // Not among the remarks, as the console has an event of its own for it.
             output::figures(&format!("balefire: {line}"));
         }

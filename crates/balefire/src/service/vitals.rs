@@ -229,6 +229,17 @@ pub(super) fn narrowed(hour: &Summary, servers: Vec<ControlServer>) -> Summary {
     }
 }
 
+/// The wall clock, nanoseconds since 1970.
+pub(crate) fn now_ns() -> i64 {
+    nanoseconds(SystemTime::now())
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn nanoseconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
 /// Seconds since 1970.
 pub(crate) fn unix_seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())

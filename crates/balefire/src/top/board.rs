@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use balefire_detect::{Asked, ControlServer, MOST_ASKED, Shared, Summary};
 use balefire_pipeline::{Lost, Snapshot};
@@ -19,7 +19,7 @@ use super::fill;
 use super::view::{Event, EventKind, Explained, Grade, HISTORY_S, Hour, Rate, View};
 use crate::output;
 use crate::service::now::Now;
-use crate::service::vitals::State;
+use crate::service::vitals::{State, nanoseconds, now_ns};
 
 /// Events kept; the oldest go.
 const MOST_EVENTS: usize = 500;
@@ -309,15 +309,6 @@ impl Record {
             self.explained.remove(&id);
         }
     }
-}
-
-fn now_ns() -> i64 {
-    nanoseconds(SystemTime::now())
-}
-
-fn nanoseconds(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
